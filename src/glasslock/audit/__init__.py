@@ -1,0 +1,1 @@
+"""Judging other people's servers: probes, findings, a grade."""

@@ -1,0 +1,1 @@
+"""The trusted third party: a small certificate authority that obeys the rules glasslock checks."""

@@ -1,0 +1,1 @@
+"""HTTP by well-kept libraries, on top of glasslock connections."""

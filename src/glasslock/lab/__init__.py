@@ -1,0 +1,1 @@
+"""Attackers and broken sites, to see what stops them."""

@@ -1,0 +1,1 @@
+"""What a person sees: each view is a function of the trace."""
