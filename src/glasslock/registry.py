@@ -247,5 +247,13 @@ def name_of(kind: type[IntEnum], value: int) -> str:
 
 
 _ONE_BYTE = frozenset(
-    {ContentType, HandshakeType, AlertLevel, AlertDescription, PskKeyExchangeMode, KeyUpdateRequest, CertificateType}
+    {
+        ContentType,
+        HandshakeType,
+        AlertLevel,
+        AlertDescription,
+        PskKeyExchangeMode,
+        KeyUpdateRequest,
+        CertificateType,
+    }
 )

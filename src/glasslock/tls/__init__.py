@@ -1,0 +1,50 @@
+"""TLS, sans-IO: no socket, no clock, no file in here; bytes in, bytes and events out.
+
+Where to find a step:
+
+    what is said            wire/messages.py, wire/extensions.py
+    in which order          handshake/client13.py and handshake/server13.py, each a mirror of the other
+    the secrets             keys/key_schedule.py (a picture), keys/groups.py (key exchange)
+    the proof               handshake/authentication.py, keys/signatures.py
+    every byte protected    record.py
+"""
+
+from __future__ import annotations
+
+from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerConfig
+from .connection import ClientConnection, Connection, ServerConnection
+from .credentials import Credential
+from .events import (
+    ClientAuthenticated,
+    Data,
+    EarlyDataRefused,
+    Event,
+    HandshakeDone,
+    PeerClosed,
+    TicketReceived,
+    Undecided,
+)
+from .session import ExternalPsk, MemoryReplayGuard, Session, TicketKeys
+
+__all__ = [
+    "ClientAuthenticated",
+    "ClientConfig",
+    "ClientConnection",
+    "Connection",
+    "Credential",
+    "DangerousAcceptAnyCertificate",
+    "Data",
+    "EarlyDataRefused",
+    "Event",
+    "ExternalPsk",
+    "HandshakeDone",
+    "Limits",
+    "MemoryReplayGuard",
+    "PeerClosed",
+    "ServerConfig",
+    "ServerConnection",
+    "Session",
+    "TicketKeys",
+    "TicketReceived",
+    "Undecided",
+]

@@ -1,0 +1,239 @@
+"""What a client or a server is willing to do. Immutable: made once, shared by any number of connections.
+
+Nothing here depends on a connection. Time and randomness come in through `clock` and `random`, so that a
+test can fix both.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import ConfigurationError
+from ..registry import (
+    CertificateCompressionAlgorithm,
+    CipherSuite,
+    NamedGroup,
+    ProtocolVersion,
+    Side,
+    SignatureScheme,
+)
+from ..trace import Observer
+from .credentials import Credential
+from .keys import groups as key_groups
+from .keys.signatures import SCHEMES
+from .keys.suites import SUITES_12, SUITES_13
+from .session import ExternalPsk, ReplayGuard, TicketKeys
+
+DEFAULT_SUITES_13: tuple[int, ...] = (
+    CipherSuite.TLS_AES_128_GCM_SHA256,
+    CipherSuite.TLS_AES_256_GCM_SHA384,
+    CipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+)
+
+DEFAULT_SUITES_12: tuple[int, ...] = (
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+)
+
+DEFAULT_GROUPS: tuple[int, ...] = (
+    NamedGroup.X25519MLKEM768,
+    NamedGroup.X25519,
+    NamedGroup.SECP256R1,
+    NamedGroup.SECP384R1,
+    NamedGroup.SECP521R1,
+    NamedGroup.X448,
+    NamedGroup.SECP256R1MLKEM768,
+    NamedGroup.SECP384R1MLKEM1024,
+)
+
+DEFAULT_SIGNATURE_SCHEMES: tuple[int, ...] = (
+    SignatureScheme.ECDSA_SECP256R1_SHA256,
+    SignatureScheme.RSA_PSS_RSAE_SHA256,
+    SignatureScheme.ED25519,
+    SignatureScheme.ECDSA_SECP384R1_SHA384,
+    SignatureScheme.RSA_PSS_RSAE_SHA384,
+    SignatureScheme.ECDSA_SECP521R1_SHA512,
+    SignatureScheme.RSA_PSS_RSAE_SHA512,
+    SignatureScheme.RSA_PSS_PSS_SHA256,
+    SignatureScheme.RSA_PSS_PSS_SHA384,
+    SignatureScheme.RSA_PSS_PSS_SHA512,
+    SignatureScheme.ED448,
+    SignatureScheme.MLDSA44,
+    SignatureScheme.MLDSA65,
+    SignatureScheme.MLDSA87,
+    # For certificate signatures, and for the handshake of TLS 1.2 (RFC 9846 section 4.3.3).
+    SignatureScheme.RSA_PKCS1_SHA256,
+    SignatureScheme.RSA_PKCS1_SHA384,
+    SignatureScheme.RSA_PKCS1_SHA512,
+)
+
+
+class PeerVerifier(Protocol):
+    """Whoever decides whether a certificate chain is acceptable; `glasslock.trust` has the real ones."""
+
+    def verify(
+        self,
+        chain: Sequence[bytes],
+        server_name: str | None,
+        *,
+        ocsp_response: bytes | None = None,
+        sct_list: bytes | None = None,
+        observer: Observer | None = None,
+        side: Side = Side.CLIENT,
+    ) -> None:
+        """Returns if the chain (DER, leaf first) is good; raises CertificateRefused otherwise."""
+        ...
+
+
+class DangerousAcceptAnyCertificate:
+    """Accepts every certificate: whoever sits on the path can be the peer. For tests and labs only."""
+
+    def verify(self, chain: Sequence[bytes], server_name: str | None, **_: object) -> None:
+        """Never refuses."""
+
+
+# client random, label and secret: a line of SSLKEYLOGFILE (RFC 9850)
+KeyLog = Callable[[str, bytes, bytes], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on what a peer may make us do. All sizes in bytes."""
+
+    handshake_message: int = 1 << 16
+    certificate_message: int = 1 << 17
+    certificates: int = 16
+    change_cipher_specs: int = 32  # per connection
+    warning_alerts: int = 4  # in a row
+    key_updates: int = 32  # in a row, without application data between them
+    tickets: int = 64  # per connection
+    early_data_skipped: int = 1 << 16  # refused 0-RTT data that a server passes over
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What both sides have to say."""
+
+    versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3,)
+    cipher_suites: tuple[int, ...] = DEFAULT_SUITES_13 + DEFAULT_SUITES_12
+    groups: tuple[int, ...] = DEFAULT_GROUPS
+    signature_schemes: tuple[int, ...] = DEFAULT_SIGNATURE_SCHEMES
+    alpn_protocols: tuple[str, ...] = ()
+    certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
+    record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
+    padding: Callable[[int], int] | None = None  # fragment length to padding length, both in bytes
+    limits: Limits = field(default_factory=Limits)
+    observer: Observer | None = None
+    key_log: KeyLog | None = None
+    clock: Callable[[], float] = time.time
+    random: Callable[[int], bytes] = os.urandom
+    generate_key: Callable[[int], key_groups.KeyExchange] = key_groups.generate
+
+    def __post_init__(self) -> None:
+        _require_known("versions", self.versions, {ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3})
+        _require_known("cipher_suites", self.cipher_suites, SUITES_13.keys() | SUITES_12.keys())
+        _require_known("groups", self.groups, key_groups.SUPPORTED)
+        _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
+        for protocol in self.alpn_protocols:
+            if not 1 <= len(protocol.encode("latin-1")) <= 255:
+                raise ConfigurationError(f"the protocol name {protocol!r} must have 1 to 255 bytes (RFC 7301)")
+        if self.record_size_limit is not None and not 64 <= self.record_size_limit <= (1 << 14) + 1:
+            raise ConfigurationError("record_size_limit must be between 64 and 16385 bytes (RFC 8449)")
+
+    def suites(self, version: int) -> tuple[int, ...]:
+        """Our cipher suites of one version, in order of preference."""
+        table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
+        return tuple(suite for suite in self.cipher_suites if suite in table)
+
+    @property
+    def alpn_bytes(self) -> tuple[bytes, ...]:
+        return tuple(protocol.encode("latin-1") for protocol in self.alpn_protocols)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig(Config):
+    """What a client offers and insists on. `verifier` has no default: trust is a decision."""
+
+    verifier: PeerVerifier
+    # Groups to send a key share for at once; None: the first group, and the first classical one.
+    key_shares: tuple[int, ...] | None = None
+    credentials: tuple[Credential, ...] = ()
+    external_psks: tuple[ExternalPsk, ...] = ()
+    psk_modes: tuple[int, ...] = (1,)  # psk_dhe_ke; psk_ke (0) has no forward secrecy and is off
+    post_handshake_auth: bool = False
+    request_ocsp: bool = True
+    request_scts: bool = False
+    ticket_request: tuple[int, int] | None = None  # wanted for a new session, for a resumption (RFC 9149)
+    middlebox_compatibility: bool = True
+    grease: bool = False  # RFC 8701
+    permute_extensions: bool = False
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
+            raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
+
+    def initial_key_shares(self) -> tuple[int, ...]:
+        """The groups of the first ClientHello's key shares, in the order of `groups`."""
+        if self.key_shares is not None:
+            return tuple(group for group in self.groups if group in self.key_shares)
+        first = self.groups[:1]
+        classical = tuple(group for group in self.groups if group in key_groups.CLASSICAL)[:1]
+        return first if first == classical else first + classical
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHelloInfo:
+    """What a server knows when it has to choose a certificate."""
+
+    server_name: str | None
+    version: int
+    signature_schemes: tuple[int, ...]
+    alpn_protocols: tuple[str, ...]
+    certificate_authorities: tuple[bytes, ...]
+    cipher_suites: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig(Config):
+    """What a server accepts. The first of `credentials` is the default for names that none covers."""
+
+    credentials: tuple[Credential, ...] = ()
+    choose_credential: Callable[[ClientHelloInfo], Credential | None] | None = None
+    require_known_name: bool = False  # refuse names that no credential covers, instead of the default
+    client_verifier: PeerVerifier | None = None  # set: clients are asked for a certificate
+    require_client_certificate: bool = False
+    client_certificate_authorities: tuple[bytes, ...] = ()  # DER names to send
+    prefer_own_order: bool = True  # cipher suites and groups: our preference wins
+    ticket_keys: TicketKeys | None = field(default_factory=TicketKeys)
+    tickets: int = 1  # how many to send after a full handshake
+    ticket_lifetime: int = 24 * 3600  # seconds
+    find_external_psk: Callable[[bytes], ExternalPsk | None] | None = None
+    psk_modes: tuple[int, ...] = (1,)
+    max_early_data: int = 0  # bytes of 0-RTT data to accept; 0: none
+    replay_guard: ReplayGuard | None = None  # needed for early data
+    early_data_window: float = 10.0  # seconds that a ticket's age may be off
+    stateless_retry: bool = False  # put the state of a HelloRetryRequest into a cookie
+
+    def __post_init__(self) -> None:
+        Config.__post_init__(self)
+        if self.max_early_data and (self.replay_guard is None or self.ticket_keys is None):
+            raise ConfigurationError("early data needs a replay_guard and ticket_keys: without them it can be replayed")
+        if self.require_client_certificate and self.client_verifier is None:
+            raise ConfigurationError("require_client_certificate needs a client_verifier")
+
+
+def _require_known(what: str, values: tuple[int, ...], known: Container[int]) -> None:
+    if not values:
+        raise ConfigurationError(f"{what} must not be empty")
+    unknown = [value for value in values if value not in known]
+    if unknown:
+        raise ConfigurationError(f"{what} has values that this engine does not implement: {unknown}")

@@ -1,0 +1,487 @@
+"""A TLS connection without a socket: bytes in, bytes and events out.
+
+    connection = ClientConnection(config, "example.org")
+    socket.sendall(connection.data_to_send())
+    while True:
+        for event in connection.receive_data(socket.recv(65536)): ...
+        socket.sendall(connection.data_to_send())
+
+The connection owns the two halves of the record layer and drives one handshake script. What the peer does
+wrong raises a `TLSError` from `receive_data`; the alert that tells the peer is then already queued, and what
+was received before is in `take_events`. Nothing here reads a clock, a file or a socket.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ConfigurationError, ConnectionTruncated, GlasslockError, PeerAlert, TLSError
+from ..registry import (
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    ProtocolVersion,
+    Side,
+    name_of,
+)
+from ..trace import (
+    AlertReceived,
+    AlertSent,
+    ConnectionClosed,
+    DataReceived,
+    DataSent,
+    RecordReceived,
+    RecordSent,
+    Refused,
+    Step,
+)
+from .config import ClientConfig, Config, ServerConfig
+from .events import Data, Event, PeerClosed, Undecided
+from .handshake.agreed import Agreed
+from .handshake.client import client_handshake
+from .handshake.context import CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
+from .handshake.post_handshake import request_client_certificate, send_key_update
+from .handshake.server import server_handshake
+from .keys.hkdf import hash_function
+from .keys.key_schedule import export
+from .keys.suites import SUITES_13
+from .record import RecordReader, RecordWriter, unexpected
+from .session import Session
+
+_HEADER = 4  # bytes of a handshake message's type and length
+
+
+class Connection:
+    """What client and server connections have in common; make one of these, not this."""
+
+    def __init__(self, config: Config, side: Side) -> None:
+        self._config = config
+        self._side = side
+        self._reader = RecordReader()
+        self._writer = RecordWriter()
+        self._writer.padding = config.padding
+        self._hs = Handshake(config, side, self._reader, self._writer)
+        self._hs.unread = lambda: len(self._messages)
+        self._messages = b""  # handshake bytes that do not make a whole message yet
+        self._script: Script | None = None
+        self._waiting: Wait | Question | None = None
+        self._change_cipher_specs = 0
+        self._warnings = 0
+        self._failure: TLSError | None = None
+        self._sent_close = False
+        self._received_close = False
+        if config.observer is not None:
+            self._reader.listener = self._tell_received
+            self._writer.listener = self._tell_sent
+
+    # --- what the user reads
+
+    @property
+    def agreed(self) -> Agreed:
+        """Version, suite, group, names, the peer's chain: what is agreed so far."""
+        return self._hs.agreed
+
+    @property
+    def handshake_done(self) -> bool:
+        """Whether application data may flow."""
+        return self._hs.application_data
+
+    @property
+    def failure(self) -> TLSError | None:
+        """The error that ended this connection, if one did."""
+        return self._failure
+
+    @property
+    def peer_closed(self) -> bool:
+        """Whether the peer's close_notify has arrived."""
+        return self._received_close
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were fed and wait for the rest of their record."""
+        return self._reader.buffered
+
+    # --- in
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Takes bytes from the peer; returns what they mean. Raises TLSError if they must not be."""
+        if self._failure is not None:
+            raise self._failure
+        if self._received_close:
+            return []
+        self._reader.feed(data)
+        self._work()
+        return self.take_events()
+
+    def receive_eof(self) -> None:
+        """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before."""
+        if self._failure is not None or self._received_close:
+            return
+        error = ConnectionTruncated()
+        if not self._hs.application_data:
+            error = ConnectionTruncated("the peer cut the connection in the middle of the handshake")
+        self._failure = error
+        self._tell_closed(clean=False, problem=error.message)
+        raise error
+
+    def take_events(self) -> list[Event]:
+        """The events that nobody has taken yet."""
+        events = self._hs.events
+        self._hs.events = []
+        return events
+
+    def answer(self, value: Any) -> list[Event]:
+        """Answers the question of an `Undecided` event; an exception as `value` refuses."""
+        if not isinstance(self._waiting, Question):
+            raise ConfigurationError("the connection has asked no question")
+        self._guarded(self._resume, value)
+        self._work()
+        return self.take_events()
+
+    def _work(self) -> None:
+        self._guarded(self._read_records)
+
+    def _guarded(self, work: Any, *arguments: Any) -> None:
+        """Runs a step; whatever TLSError it raises is first told to the peer."""
+        try:
+            work(*arguments)
+            self._hs.flush()
+        except TLSError as error:
+            self._fail(error)
+            raise
+        except GlasslockError as error:
+            internal = TLSError(AlertDescription.INTERNAL_ERROR, "internal", str(error))
+            self._fail(internal)
+            raise internal from error
+
+    def _read_records(self) -> None:
+        reader = self._reader
+        while not isinstance(self._waiting, Question) and not self._received_close:
+            record = reader.next()
+            if record is None:
+                return
+            content_type, fragment = record
+            if content_type == ContentType.APPLICATION_DATA:
+                self._read_data(fragment)
+            elif content_type == ContentType.HANDSHAKE:
+                self._read_messages(fragment)
+            elif content_type == ContentType.ALERT:
+                self._read_alert(fragment)
+            elif content_type == ContentType.CHANGE_CIPHER_SPEC:
+                self._read_change_cipher_spec(fragment)
+            else:
+                raise unexpected("unknown-record-type", f"a protected record of the unknown type {content_type}")
+
+    def _read_data(self, fragment: bytes) -> None:
+        hs = self._hs
+        if self._messages:
+            raise unexpected("interleaved", "application data inside a handshake message", "RFC 9846 section 5.1")
+        early = not hs.application_data
+        if early:
+            if not hs.early_data_limit:
+                raise unexpected("early-application-data", "application data before the handshake is done")
+            if len(fragment) > hs.early_data_limit - 1:
+                raise unexpected("too-much-early-data", "more 0-RTT data than allowed", "RFC 9846 section 4.7.1")
+            hs.early_data_limit -= len(fragment)
+        hs.data_received += 1
+        self._warnings = 0
+        if fragment:
+            hs.events.append(Data(fragment, early))
+            if hs.observer is not None:
+                hs.tell(DataReceived(time=hs.now(), side=self._side, data=fragment))
+
+    def _read_messages(self, fragment: bytes) -> None:
+        self._messages = self._messages + fragment if self._messages else fragment
+        while len(self._messages) >= _HEADER:
+            messages = self._messages
+            end = _HEADER + int.from_bytes(messages[1:_HEADER], "big")
+            self._check_message_size(messages[0], end - _HEADER)
+            if len(messages) < end:
+                return
+            self._messages = messages[end:]
+            self._resume(messages[:end])
+            if isinstance(self._waiting, Question):
+                return
+
+    def _check_message_size(self, kind: int, length: int) -> None:
+        limits = self._config.limits
+        certificate = kind in (HandshakeType.CERTIFICATE, HandshakeType.COMPRESSED_CERTIFICATE)
+        limit = limits.certificate_message if certificate else limits.handshake_message
+        if length > limit:
+            raise TLSError(
+                AlertDescription.ILLEGAL_PARAMETER,
+                "message-too-large",
+                f"{name_of(HandshakeType, kind)} announces {length} bytes; {limit} are allowed",
+            )
+
+    def _read_alert(self, fragment: bytes) -> None:
+        if self._messages:
+            raise unexpected("interleaved", "an alert inside a handshake message", "RFC 9846 section 5.1")
+        if len(fragment) != 2:
+            raise TLSError(
+                AlertDescription.DECODE_ERROR, "bad-alert", "an alert is not two bytes", "RFC 9846 section 6"
+            )
+        level, description = fragment
+        if level not in (AlertLevel.WARNING, AlertLevel.FATAL):
+            raise TLSError(
+                AlertDescription.ILLEGAL_PARAMETER,
+                "bad-alert-level",
+                f"an alert of level {level}",
+                "RFC 9846 section 6",
+            )
+        hs = self._hs
+        if hs.observer is not None:
+            hs.tell(AlertReceived(time=hs.now(), side=self._side, level=level, description=description))
+        if description == AlertDescription.CLOSE_NOTIFY:
+            self._received_close = True
+            if not hs.application_data:
+                error = TLSError(None, "closed-in-handshake", "the peer closed the connection in mid-handshake")
+                self._failure = error
+                self._tell_closed(clean=False, problem=error.message)
+                raise error
+            hs.events.append(PeerClosed())
+            self._tell_closed(clean=True)
+        elif description == AlertDescription.USER_CANCELED or (level == AlertLevel.WARNING and not self._is_tls13):
+            self._warnings += 1
+            if self._warnings > self._config.limits.warning_alerts:
+                raise unexpected("too-many-warnings", "too many warning alerts in a row", "RFC 9846 section 6")
+        else:
+            try:
+                raise PeerAlert(AlertDescription(description))
+            except ValueError:
+                raise PeerAlert(description) from None
+
+    @property
+    def _is_tls13(self) -> bool:
+        version = self._hs.agreed.version
+        return version >= ProtocolVersion.TLS_1_3 or (version == 0 and max(self._config.versions) > 0x0303)
+
+    def _read_change_cipher_spec(self, fragment: bytes) -> None:
+        if self._messages:
+            raise unexpected("interleaved", "ChangeCipherSpec inside a handshake message", "RFC 9846 section 5.1")
+        if fragment != b"\x01":
+            raise unexpected("bad-change-cipher-spec", "a ChangeCipherSpec other than the byte 1", "RFC 9846 section 5")
+        if self._waiting is CHANGE_CIPHER_SPEC:
+            self._resume(b"")
+            return
+        first = self._side is Side.SERVER and not self._hs.agreed.client_random
+        if self._hs.application_data or first or not self._is_tls13:
+            raise unexpected("unexpected-change-cipher-spec", "a ChangeCipherSpec out of place", "RFC 9846 section 5")
+        self._change_cipher_specs += 1
+        if self._change_cipher_specs > self._config.limits.change_cipher_specs:
+            raise unexpected("too-many-change-cipher-specs", "too many ChangeCipherSpecs", "RFC 9846 section 5")
+
+    # --- the script
+
+    def _start(self, script: Script) -> None:
+        self._script = script
+        self._guarded(self._resume, None)
+
+    def _resume(self, value: Any) -> None:
+        """Hands the script what it waits for, and answers at once whatever can be answered at once."""
+        if self._script is None:
+            raise ConfigurationError("the connection has not started")
+        self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
+        try:
+            self._waiting = self._throw_or_send(value)
+            while isinstance(self._waiting, Question):
+                if self._waiting.answer is None:
+                    self._hs.events.append(Undecided(self._waiting))
+                    return
+                try:
+                    value = self._waiting.answer()
+                except GlasslockError as error:
+                    value = error
+                self._waiting = self._throw_or_send(value)
+        except StopIteration:
+            self._script = None
+        finally:
+            self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
+
+    def _throw_or_send(self, value: Any) -> Wait | Question:
+        script = self._script
+        if script is None:
+            raise ConfigurationError("the connection has not started")
+        return script.throw(value) if isinstance(value, Exception) else script.send(value)
+
+    # --- out
+
+    def send_data(self, data: bytes) -> None:
+        """Encrypts application data for the peer; ConfigurationError before the handshake is done."""
+        hs = self._hs
+        if self._failure is not None:
+            raise self._failure
+        if not hs.application_data:
+            raise ConfigurationError("application data can be sent once the handshake is done")
+        if self._sent_close:
+            raise ConfigurationError("nothing can be sent after close")
+        if not data:
+            return
+        if hs.key_update_pending:
+            send_key_update(hs, request_peer=False)
+        if hs.observer is not None:
+            hs.tell(DataSent(time=hs.now(), side=self._side, data=bytes(data)))
+        self._write_data(data)
+
+    def _write_data(self, data: bytes) -> None:
+        """Before a key is used up, the next one takes its place (RFC 9846 section 5.5)."""
+        protection = self._writer.protection
+        if protection is not None and self._is_tls13:
+            records = len(data) // self._writer.max_fragment + 1
+            if protection.sequence + records > protection.record_limit:
+                send_key_update(self._hs, request_peer=False)
+        self._writer.write(ContentType.APPLICATION_DATA, data)
+
+    def update_keys(self, *, request_peer: bool = False) -> None:
+        """New keys for what we send, and for what the peer sends if `request_peer` (RFC 9846 section 4.7.3)."""
+        if not self._hs.application_data or not self._is_tls13:
+            raise ConfigurationError("keys can be updated in TLS 1.3, once the handshake is done")
+        send_key_update(self._hs, request_peer)
+
+    def data_to_send(self) -> bytes:
+        """Everything that has to go to the peer now."""
+        return self._writer.data_to_send()
+
+    def close(self) -> None:
+        """Says close_notify: we send nothing more, but may still receive (RFC 9846 section 6.1)."""
+        if self._sent_close or self._failure is not None:
+            return
+        if not self._hs.application_data:
+            self._send_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED, "closed by the user")
+        self._send_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
+        self._sent_close = True
+
+    def abort(self, error: TLSError) -> None:
+        """Ends the connection with an error of the caller's own, such as a policy that was not met."""
+        if self._failure is None:
+            self._fail(error)
+
+    def _fail(self, error: TLSError) -> None:
+        self._failure = error
+        hs = self._hs
+        hs.early_data_limit = 0
+        if isinstance(error, PeerAlert):
+            self._tell_closed(clean=False, problem=str(error))
+            return
+        if hs.observer is not None:
+            hs.tell(
+                Refused(
+                    time=hs.now(),
+                    side=self._side,
+                    step=Step.PROTECT if hs.application_data else Step.AGREE,
+                    rule=error.rule,
+                    code=error.code,
+                    alert=name_of(AlertDescription, error.alert) if error.alert is not None else "",
+                    message=error.message,
+                )
+            )
+        if error.alert is not None and not self._sent_close:
+            hs.flush()
+            self._send_alert(AlertLevel.FATAL, error.alert, error.message)
+        self._tell_closed(clean=False, problem=str(error))
+
+    def _send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
+        hs = self._hs
+        self._writer.write(ContentType.ALERT, bytes((level, description)))
+        if hs.observer is not None:
+            hs.tell(AlertSent(time=hs.now(), side=self._side, level=level, description=description, reason=reason))
+
+    # --- more to ask for
+
+    def export_keying_material(self, label: str, length: int, context: bytes = b"") -> bytes:
+        """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5)."""
+        return self._export(self._hs.agreed.exporter_secret, label, length, context)
+
+    def export_early_keying_material(self, label: str, length: int, context: bytes = b"") -> bytes:
+        """The same from the 0-RTT keys: not fresh if the ClientHello was replayed."""
+        return self._export(self._hs.agreed.early_exporter_secret, label, length, context)
+
+    def channel_binding(self) -> bytes:
+        """`tls-exporter` of this connection, 32 bytes (RFC 9266)."""
+        return self.export_keying_material("EXPORTER-Channel-Binding", 32)
+
+    def _export(self, secret: bytes, label: str, length: int, context: bytes) -> bytes:
+        if not secret:
+            raise ConfigurationError("there is nothing to export from yet")
+        hash_ = hash_function(SUITES_13[self._hs.agreed.cipher_suite].hash_name)
+        return export(hash_, secret, label.encode("ascii"), context, length)
+
+    # --- the trace
+
+    def _tell_sent(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
+        self._hs.tell(
+            RecordSent(
+                time=self._hs.now(),
+                side=self._side,
+                content_type=content_type,
+                length=length,
+                protected=protected,
+                epoch=epoch,
+                raw=raw,
+            )
+        )
+
+    def _tell_received(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
+        self._hs.tell(
+            RecordReceived(
+                time=self._hs.now(),
+                side=self._side,
+                content_type=content_type,
+                length=length,
+                protected=protected,
+                epoch=epoch,
+                raw=raw,
+            )
+        )
+
+    def _tell_closed(self, *, clean: bool, problem: str = "") -> None:
+        if self._hs.observer is not None:
+            self._hs.tell(ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
+
+
+class ClientConnection(Connection):
+    """The side that opens the connection. `server_name` goes into server_name and is what the certificate must cover.
+
+    `session` is offered for resumption; with `early_data`, `send_early_data` works at once if the session allows it.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        server_name: str | None,
+        *,
+        session: Session | None = None,
+        early_data: bool = False,
+    ) -> None:
+        super().__init__(config, Side.CLIENT)
+        self._hs.agreed.server_name = server_name
+        self._start(client_handshake(self._hs, config, session, early_data))
+
+    @property
+    def early_data_room(self) -> int:
+        """How many bytes of 0-RTT data may still be sent; 0 once the server has answered."""
+        return self._hs.early_data_writable
+
+    def send_early_data(self, data: bytes) -> int:
+        """Sends as much as still has room as 0-RTT data, which an attacker can replay; returns how much that was."""
+        count = min(len(data), self._hs.early_data_writable)
+        if count:
+            self._hs.early_data_writable -= count
+            if self._hs.observer is not None:
+                self._hs.tell(DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
+            self._writer.write(ContentType.APPLICATION_DATA, data[:count])
+        return count
+
+
+class ServerConnection(Connection):
+    """The side that answers."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        super().__init__(config, Side.SERVER)
+        self._server_config = config
+        self._start(server_handshake(self._hs, config))
+
+    def request_client_certificate(self) -> None:
+        """Asks the client who it is, after the handshake (RFC 9846 section 4.7.2)."""
+        request_client_certificate(self._hs, self._server_config)

@@ -1,0 +1,144 @@
+"""Who a side can prove to be: a certificate chain and somebody who signs with its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigurationError
+from .keys.signatures import PrivateKeySigner, Signer, key_kind, schemes_of_key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One certificate chain (DER, leaf first) with its signer. Made once, used by many connections.
+
+    `names` are the DNS names of the leaf in lower case, wildcards included, for the choice by server_name.
+    `signature_schemes` narrows what the key may sign with, in order of preference.
+    """
+
+    chain: tuple[bytes, ...] = field(repr=False)
+    signer: Signer = field(repr=False)
+    key_kind: str
+    key_size: int = 0  # bytes of an RSA modulus
+    names: frozenset[str] = frozenset()
+    issuers: frozenset[bytes] = frozenset()  # DER names of every issuer in the chain
+    signature_schemes: tuple[int, ...] | None = None
+    ocsp_response: bytes | None = field(default=None, repr=False)
+    sct_list: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_pem(
+        cls,
+        certificates: bytes,
+        private_key: bytes,
+        password: bytes | None = None,
+        *,
+        ocsp_response: bytes | None = None,
+        sct_list: bytes | None = None,
+    ) -> Credential:
+        """From PEM text in memory, leaf first. ConfigurationError if it cannot be read or does not fit together."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+
+        try:
+            chain = x509.load_pem_x509_certificates(certificates)
+        except ValueError as problem:
+            raise ConfigurationError(f"the certificate file holds no readable certificate: {problem}") from problem
+        try:
+            key = load_pem_private_key(private_key, password)
+        except (ValueError, TypeError) as problem:
+            raise ConfigurationError(f"the private key cannot be read: {problem}") from problem
+        ders = [certificate.public_bytes(Encoding.DER) for certificate in chain]
+        return cls.from_key(ders, key, ocsp_response=ocsp_response, sct_list=sct_list)
+
+    @classmethod
+    def from_key(
+        cls,
+        chain: Sequence[bytes],
+        private_key: Any,
+        *,
+        ocsp_response: bytes | None = None,
+        sct_list: bytes | None = None,
+    ) -> Credential:
+        """From DER certificates, leaf first, and a private key of pyca `cryptography`."""
+        credential = cls.from_signer(
+            chain, PrivateKeySigner(private_key), ocsp_response=ocsp_response, sct_list=sct_list
+        )
+        _check_key_belongs(chain[0], private_key)
+        return credential
+
+    @classmethod
+    def from_signer(
+        cls,
+        chain: Sequence[bytes],
+        signer: Signer,
+        *,
+        ocsp_response: bytes | None = None,
+        sct_list: bytes | None = None,
+    ) -> Credential:
+        """From DER certificates, leaf first, and anything that signs: an HSM, a remote service."""
+        from cryptography import x509
+
+        if not chain:
+            raise ConfigurationError("a credential needs at least one certificate")
+        try:
+            certificates = [x509.load_der_x509_certificate(der) for der in chain]
+            public_key = certificates[0].public_key()
+            issuers = frozenset(certificate.issuer.public_bytes() for certificate in certificates)
+            names = _dns_names(certificates[0])
+        except ValueError as problem:
+            raise ConfigurationError(f"the certificate cannot be read: {problem}") from problem
+        kind = key_kind(public_key, certificates[0].public_key_algorithm_oid.dotted_string)
+        if not kind:
+            raise ConfigurationError(f"TLS has no signature scheme for the certificate's key ({public_key!r})")
+        return cls(
+            chain=tuple(chain),
+            signer=signer,
+            key_kind=kind,
+            key_size=rsa_bytes(public_key),
+            names=names,
+            issuers=issuers,
+            ocsp_response=ocsp_response,
+            sct_list=sct_list,
+        )
+
+    def schemes(self, version: int) -> tuple[int, ...]:
+        """The signature schemes this credential can use in a version, in order of preference."""
+        possible = schemes_of_key(self.key_kind, self.key_size, version)
+        if self.signature_schemes is None:
+            return possible
+        return tuple(scheme for scheme in self.signature_schemes if scheme in possible)
+
+    def covers(self, server_name: str) -> bool:
+        """Whether the leaf is for this DNS name, wildcards counting for the leftmost label."""
+        name = server_name.lower().rstrip(".")
+        return name in self.names or f"*.{name.partition('.')[2]}" in self.names
+
+
+def rsa_bytes(public_key: Any) -> int:
+    """The length of an RSA modulus in bytes; 0 for other keys."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    return (public_key.key_size + 7) // 8 if isinstance(public_key, RSAPublicKey) else 0
+
+
+def _dns_names(certificate: Any) -> frozenset[str]:
+    from cryptography import x509
+
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return frozenset()
+    return frozenset(name.lower() for name in names.get_values_for_type(x509.DNSName))
+
+
+def _check_key_belongs(leaf: bytes, private_key: Any) -> None:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    spki = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    certificate = x509.load_der_x509_certificate(leaf)
+    if certificate.public_key().public_bytes(*spki) != private_key.public_key().public_bytes(*spki):
+        raise ConfigurationError("the private key does not belong to the certificate: their public keys differ")

@@ -1,0 +1,33 @@
+"""What a connection has agreed on so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Agreed:
+    """Filled in as the handshake goes; read by the user through `Connection.agreed`."""
+
+    version: int = 0
+    cipher_suite: int = 0
+    group: int | None = None
+    server_name: str | None = None
+    alpn: str | None = None
+    signature_scheme: int | None = None  # with which the server signed
+    client_signature_scheme: int | None = None
+    peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    peer_ocsp_response: bytes | None = field(default=None, repr=False)
+    peer_sct_list: bytes | None = field(default=None, repr=False)
+    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    resumed: bool = False
+    retried: bool = False
+    external_psk: bytes | None = None  # its identity
+    early_data_accepted: bool = False
+    extended_main_secret: bool = True
+    client_random: bytes = b""
+    server_random: bytes = b""
+    exporter_secret: bytes = field(default=b"", repr=False)
+    early_exporter_secret: bytes = field(default=b"", repr=False)
+    main_secret: bytes = field(default=b"", repr=False)  # TLS 1.2
+    peer_record_size_limit: int | None = None

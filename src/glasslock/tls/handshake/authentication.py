@@ -1,0 +1,336 @@
+"""Certificate and CertificateVerify: how one side proves who it is, and how the other checks (RFC 9846 section 4.5).
+
+The same for both roles; only the words around the signature differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...errors import (
+    CertificateRefused,
+    ConfigurationError,
+    GlasslockError,
+    NegotiationFailed,
+    PeerMisbehaved,
+)
+from ...registry import (
+    AlertDescription,
+    ExtensionType,
+    ProtocolVersion,
+    SignatureScheme,
+    name_of,
+)
+from ...trace import CertificatesReceived, Outcome, SignatureChecked, Step
+from ..config import PeerVerifier
+from ..credentials import Credential
+from ..keys.signatures import key_kind, signed_content, verify
+from ..wire.compression import compress, decompress
+from ..wire.extensions import check_sct_list, read_ocsp_status, write_ocsp_status
+from ..wire.messages import Certificate, CertificateEntry, CertificateVerify, CompressedCertificate
+from .context import Handshake, Question, Wait, illegal
+from .placement import CERTIFICATE, check_solicited
+
+_RULE = "RFC 9846 section 4.5"
+
+
+# --- our own proof --------------------------------------------------------------------------------
+
+
+def choose_scheme(credential: Credential, peer_schemes: tuple[int, ...], version: int) -> int | None:
+    """The first scheme of the credential that the peer accepts, or None."""
+    for scheme in credential.schemes(version):
+        if scheme in peer_schemes:
+            return scheme
+    return None
+
+
+def no_common_scheme() -> NegotiationFailed:
+    return NegotiationFailed(
+        AlertDescription.HANDSHAKE_FAILURE,
+        "no-common-signature-scheme",
+        "our certificate's key cannot sign in any way that the peer accepts",
+        "RFC 9846 section 4.3.3",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWishes:
+    """What the other side said about the certificate it wants to see."""
+
+    schemes: tuple[int, ...]
+    wants_ocsp: bool = False
+    wants_scts: bool = False
+    compression: tuple[int, ...] = ()
+
+
+def send_certificate(hs: Handshake, credential: Credential | None, wishes: PeerWishes, context: bytes = b"") -> None:
+    """Certificate: ours, or an empty one from a client that has none."""
+    if credential is None:
+        hs.send(Certificate((), context))
+        return
+    entries = [CertificateEntry(der) for der in credential.chain]
+    if wishes.wants_ocsp and credential.ocsp_response:
+        entries[0].extensions[ExtensionType.STATUS_REQUEST] = write_ocsp_status(credential.ocsp_response)
+    if wishes.wants_scts and credential.sct_list:
+        entries[0].extensions[ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
+    certificate = Certificate(tuple(entries), context)
+    hs.agreed.own_chain = credential.chain
+    for algorithm in hs.config.certificate_compression:
+        if algorithm in wishes.compression:
+            body = certificate.body()
+            hs.send(CompressedCertificate(algorithm, len(body), compress(algorithm, body)))
+            return
+    hs.send(certificate)
+
+
+def send_certificate_verify(
+    hs: Handshake, credential: Credential, wishes: PeerWishes
+) -> Generator[Wait | Question, Any, int]:
+    """CertificateVerify over everything up to our Certificate; returns the scheme."""
+    scheme = choose_scheme(credential, wishes.schemes, ProtocolVersion.TLS_1_3)
+    if scheme is None:
+        raise no_common_scheme()
+    content = signed_content(hs.side, hs.transcript.digest())
+    signature = yield from sign(hs, credential, scheme, content)
+    hs.decided(
+        "signature_scheme",
+        scheme,
+        offered=wishes.schemes,
+        supported=credential.schemes(ProtocolVersion.TLS_1_3),
+        kind=SignatureScheme,
+        why="our first scheme that the peer accepts",
+        rule="RFC 9846 section 4.3.3",
+        step=Step.IDENTIFY,
+    )
+    hs.send(CertificateVerify(scheme, signature))
+    return scheme
+
+
+def sign(hs: Handshake, credential: Credential, scheme: int, content: bytes) -> Generator[Question, Any, bytes]:
+    """A signature from whoever holds the key; it may take its time."""
+    signer = credential.signer
+    deferred = getattr(signer, "deferred", False)
+    request = SignatureRequest(credential, scheme, content)
+    answer = None if deferred else partial(_sign_now, credential, scheme, content)
+    signature: bytes = yield from hs.ask("sign", request, answer)
+    return signature
+
+
+def _sign_now(credential: Credential, scheme: int, content: bytes) -> bytes:
+    try:
+        return credential.signer.sign(scheme, content)
+    except GlasslockError:
+        raise
+    except Exception as problem:  # a signer is foreign code: whatever it raises must not leave the engine
+        raise ConfigurationError(f"the signer failed: {problem!r}") from problem
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureRequest:
+    """The subject of a `sign` question: the answer is the signature."""
+
+    credential: Credential
+    scheme: int
+    content: bytes
+
+
+# --- the peer's proof -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationRequest:
+    """The subject of a `verify` question: the answer is None, or the verifier's exception is handed in."""
+
+    chain: tuple[bytes, ...]
+    server_name: str | None
+    ocsp_response: bytes | None
+    sct_list: bytes | None
+
+
+def open_certificate(hs: Handshake, message: Certificate | CompressedCertificate) -> Certificate:
+    """The Certificate inside a CompressedCertificate (RFC 8879 section 4)."""
+    if isinstance(message, Certificate):
+        return message
+    if message.algorithm not in hs.config.certificate_compression:
+        raise illegal(
+            "unknown-compression",
+            "the certificate is compressed in a way that we did not offer",
+            "RFC 8879 section 4",
+        )
+    limit = hs.config.limits.certificate_message
+    if not 0 < message.uncompressed_length <= limit:
+        raise PeerMisbehaved(
+            AlertDescription.BAD_CERTIFICATE,
+            "certificate-too-large",
+            f"the certificate would have {message.uncompressed_length} bytes uncompressed; {limit} are allowed",
+            "RFC 8879 section 4",
+        )
+    body = decompress(message.algorithm, message.compressed, message.uncompressed_length)
+    return Certificate.parse_body(body)
+
+
+def read_certificate(hs: Handshake, message: Certificate, offered: frozenset[int], context: bytes = b"") -> bool:
+    """Keeps the peer's chain; False if it is empty. `offered` are the extensions that we asked with."""
+    if message.context != context:
+        raise illegal("certificate-context", "Certificate answers another request than ours", _RULE + ".1")
+    agreed = hs.agreed
+    if len(message.entries) > hs.config.limits.certificates:
+        raise PeerMisbehaved(
+            AlertDescription.BAD_CERTIFICATE,
+            "too-many-certificates",
+            f"the peer sent {len(message.entries)} certificates; {hs.config.limits.certificates} are allowed",
+            _RULE + ".1",
+        )
+    for entry in message.entries:
+        check_solicited(entry.extensions, offered, CERTIFICATE, "Certificate")
+        for kind, data in entry.extensions.items():
+            if kind == ExtensionType.STATUS_REQUEST:
+                read_ocsp_status(data)
+            elif kind == ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP:
+                check_sct_list(data)
+    agreed.peer_chain = tuple(entry.data for entry in message.entries)
+    if not message.entries:
+        return False
+    leaf = message.entries[0].extensions
+    if ExtensionType.STATUS_REQUEST in leaf:
+        agreed.peer_ocsp_response = read_ocsp_status(leaf[ExtensionType.STATUS_REQUEST])
+    agreed.peer_sct_list = leaf.get(ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP)
+    if hs.observer is not None:
+        hs.tell(
+            CertificatesReceived(
+                time=hs.now(),
+                side=hs.side,
+                chain=agreed.peer_chain,
+                ocsp_response=agreed.peer_ocsp_response,
+                sct_list=agreed.peer_sct_list,
+            )
+        )
+    return True
+
+
+class PeerKey:
+    """The public key of the peer's leaf certificate, with its kind."""
+
+    __slots__ = ("key", "kind")
+
+    def __init__(self, leaf: bytes) -> None:
+        from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        try:
+            certificate = x509.load_der_x509_certificate(leaf)
+            self.key = certificate.public_key()
+            self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
+            usage = _key_usage(certificate)
+        except (
+            ValueError,
+            UnsupportedAlgorithm,
+            x509.DuplicateExtension,
+            x509.UnsupportedGeneralNameType,
+        ) as problem:
+            raise PeerMisbehaved(
+                AlertDescription.BAD_CERTIFICATE,
+                "unreadable-certificate",
+                f"the peer's certificate cannot be read: {problem}",
+                "RFC 5280 section 4.1",
+            ) from problem
+        if not self.kind:
+            raise PeerMisbehaved(
+                AlertDescription.UNSUPPORTED_CERTIFICATE,
+                "unsupported-key",
+                "the peer's certificate has a key of a kind that TLS has no signature scheme for",
+                "RFC 9846 section 4.5.1.2",
+            )
+        if usage is not None and not usage.digital_signature:
+            raise illegal(
+                "key-usage",
+                "the peer's certificate does not allow its key to sign",
+                "RFC 9846 section 4.5.1.2",
+            )
+
+
+def _key_usage(certificate: Any) -> Any:
+    from cryptography import x509
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
+
+
+def check_certificate_verify(
+    hs: Handshake, key: PeerKey, message: CertificateVerify, transcript_hash: bytes, offered: tuple[int, ...]
+) -> None:
+    """The peer holds the key of its certificate, and this handshake is the one that it signed."""
+    if message.scheme not in offered:
+        raise illegal(
+            "wrong-signature-type",
+            f"the peer signed with {name_of(SignatureScheme, message.scheme)}, which was not offered",
+            _RULE + ".2",
+        )
+    content = signed_content(hs.side.peer, transcript_hash)
+    outcome = Outcome.FAILED
+    try:
+        verify(key.key, key.kind, message.scheme, message.signature, content, ProtocolVersion.TLS_1_3)
+        outcome = Outcome.PASSED
+    finally:
+        if hs.observer is not None:
+            hs.tell(
+                SignatureChecked(
+                    time=hs.now(),
+                    side=hs.side,
+                    scheme=message.scheme,
+                    outcome=outcome,
+                    signed=content,
+                    signature=message.signature,
+                )
+            )
+
+
+def verify_peer(hs: Handshake, verifier: PeerVerifier, server_name: str | None) -> Generator[Question, Any, None]:
+    """Hands the chain to whoever the config names, and waits for the answer."""
+    agreed = hs.agreed
+    request = VerificationRequest(agreed.peer_chain, server_name, agreed.peer_ocsp_response, agreed.peer_sct_list)
+    deferred = getattr(verifier, "deferred", False)
+    answer = None if deferred else partial(_verify_now, verifier, request, hs)
+    yield from hs.ask("verify", request, answer)
+
+
+def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> None:
+    try:
+        verifier.verify(
+            request.chain,
+            request.server_name,
+            ocsp_response=request.ocsp_response,
+            sct_list=request.sct_list,
+            observer=hs.observer,
+            side=hs.side,
+        )
+    except GlasslockError:
+        raise
+    except Exception as problem:  # a verifier is foreign code, and what it cannot digest is not verified
+        raise CertificateRefused(
+            AlertDescription.CERTIFICATE_UNKNOWN,
+            "verifier-failed",
+            f"the certificate verifier failed: {problem!r}",
+        ) from problem
+
+
+def schemes_in_certificate_verify(schemes: tuple[int, ...]) -> tuple[int, ...]:
+    """Of what we advertise, what may sign a TLS 1.3 handshake: never PKCS#1 v1.5, never SHA-1."""
+    return tuple(s for s in schemes if s not in _CERTIFICATES_ONLY)
+
+
+_CERTIFICATES_ONLY = frozenset(
+    {
+        SignatureScheme.RSA_PKCS1_SHA1,
+        SignatureScheme.RSA_PKCS1_SHA256,
+        SignatureScheme.RSA_PKCS1_SHA384,
+        SignatureScheme.RSA_PKCS1_SHA512,
+        SignatureScheme.ECDSA_SHA1,
+    }
+)

@@ -1,0 +1,106 @@
+"""What a server chooses for every version: its certificate and the application protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any
+
+from ...errors import ConfigurationError, GlasslockError, NegotiationFailed
+from ...registry import AlertDescription
+from ...trace import Step
+from ..config import ClientHelloInfo, ServerConfig
+from ..credentials import Credential
+from .authentication import choose_scheme, no_common_scheme
+from .client_wishes import ClientWishes
+from .context import Handshake, Question
+
+
+def choose_credential(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, schemes: tuple[int, ...]
+) -> Generator[Question, Any, Credential]:
+    """The certificate for the name that the client asks for, with a key that it can check."""
+    info = ClientHelloInfo(
+        server_name=wishes.server_name,
+        version=hs.agreed.version,
+        signature_schemes=schemes,
+        alpn_protocols=tuple(protocol.decode("latin-1") for protocol in wishes.protocols),
+        certificate_authorities=wishes.authorities,
+        cipher_suites=wishes.hello.cipher_suites,
+    )
+    chooser = config.choose_credential
+    if chooser is None:
+        credential = from_config(config, info)
+    else:
+        deferred = getattr(chooser, "deferred", False)
+        answer = None if deferred else partial(_ask_now, chooser, info)
+        credential = yield from hs.ask("credential", info, answer)
+    if credential is None:
+        raise NegotiationFailed(
+            AlertDescription.UNRECOGNIZED_NAME,
+            "unrecognized-name",
+            f"this server has no certificate for {info.server_name or 'a client that names no host'}",
+            "RFC 6066 section 3",
+        )
+    if choose_scheme(credential, schemes, info.version) is None:
+        raise no_common_scheme()
+    hs.decided(
+        "certificate",
+        ", ".join(sorted(credential.names)) or "a certificate without DNS names",
+        offered=(info.server_name,) if info.server_name else (),
+        why="it covers the name" if info.server_name and credential.covers(info.server_name) else "the default",
+        rule="RFC 9846 section 4.5.1.2",
+        step=Step.IDENTIFY,
+    )
+    return credential
+
+
+def _ask_now(chooser: Any, info: ClientHelloInfo) -> Any:
+    try:
+        return chooser(info)
+    except GlasslockError:
+        raise
+    except Exception as problem:  # a chooser is foreign code: whatever it raises must not leave the engine
+        raise ConfigurationError(f"the choice of a certificate failed: {problem!r}") from problem
+
+
+def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | None:
+    """Among our certificates with a usable key: the first that covers the name, else the first."""
+    if not config.credentials:
+        raise ConfigurationError("the server has no certificate: give ServerConfig credentials")
+    usable = [c for c in config.credentials if choose_scheme(c, info.signature_schemes, info.version) is not None]
+    if not usable:
+        raise no_common_scheme()
+    name = info.server_name
+    if name is not None:
+        for credential in usable:
+            if credential.covers(name):
+                return credential
+        if config.require_known_name and not any(c.covers(name) for c in config.credentials):
+            return None
+    return usable[0]
+
+
+def choose_protocol(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> None:
+    """The first protocol of ours that the client offers (RFC 7301 section 3.2)."""
+    if not wishes.protocols or not config.alpn_protocols:
+        return
+    offered = tuple(protocol.decode("latin-1") for protocol in wishes.protocols)
+    for protocol in config.alpn_protocols:
+        if protocol in offered:
+            hs.agreed.alpn = protocol
+            hs.decided(
+                "alpn",
+                protocol,
+                offered=offered,
+                supported=config.alpn_protocols,
+                why="our first that the client offers",
+                rule="RFC 7301 section 3.2",
+            )
+            return
+    raise NegotiationFailed(
+        AlertDescription.NO_APPLICATION_PROTOCOL,
+        "no-application-protocol",
+        f"the client offers {', '.join(offered)}; this server speaks {', '.join(config.alpn_protocols)}",
+        "RFC 7301 section 3.2",
+    )

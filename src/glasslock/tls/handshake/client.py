@@ -1,0 +1,83 @@
+"""The client's side up to the point where the version is known (RFC 9846 section 4.2)."""
+
+from __future__ import annotations
+
+from ...errors import ConfigurationError, NegotiationFailed, PeerMisbehaved
+from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
+from ..config import ClientConfig
+from ..session import Session
+from ..wire.extensions import read_u16
+from ..wire.messages import ServerHello
+from .client13 import client13, prepare_early_data
+from .client_hello import Offer, first_offer
+from .context import Handshake, Script, illegal
+
+DOWNGRADE_TO_12 = b"DOWNGRD\x01"
+DOWNGRADE_TO_11 = b"DOWNGRD\x00"
+
+
+def client_handshake(hs: Handshake, config: ClientConfig, session: Session | None, early_data: bool) -> Script:
+    """One handshake as a client, and then what comes after it, until the connection ends."""
+    offer = first_offer(hs, config, session, early_data)
+    if offer.early_data:
+        prepare_early_data(hs, config, offer)
+    hello = yield from hs.expect(ServerHello)
+    version = accept_version(hs, config, offer, hello)
+    if version == ProtocolVersion.TLS_1_3:
+        yield from client13(hs, config, offer, hello)
+    else:
+        raise ConfigurationError("TLS 1.2 is not built yet")
+
+
+def accept_version(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> int:
+    """The version the server chose: one we offered, and not forced upon both of us (section 4.3.1)."""
+    selected = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
+    if selected is None:
+        version = hello.legacy_version
+        if hello.is_retry_request:
+            raise illegal("retry-without-version", "HelloRetryRequest names no version", "RFC 9846 section 4.2.4")
+        if version > ProtocolVersion.TLS_1_2 or version not in config.versions:
+            raise unsupported_version(version)
+    else:
+        version = read_u16(selected, "supported_versions")
+        if version < ProtocolVersion.TLS_1_3 or version not in config.versions:
+            raise illegal(
+                "version-not-offered",
+                f"the server chose version {name_of(ProtocolVersion, version)}, which was not offered",
+                "RFC 9846 section 4.3.1",
+            )
+        if hello.legacy_version != ProtocolVersion.TLS_1_2:
+            raise PeerMisbehaved(
+                AlertDescription.PROTOCOL_VERSION,
+                "legacy-version",
+                f"ServerHello has the legacy_version {hello.legacy_version:#06x} instead of 0x0303",
+                "RFC 9846 section 4.2.3",
+            )
+    if version < ProtocolVersion.TLS_1_3 and ProtocolVersion.TLS_1_3 in config.versions:
+        if hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
+            raise illegal(
+                "downgrade",
+                "somebody on the way made both sides use an older version",
+                "RFC 9846 section 4.2.3",
+            )
+    hs.agreed.version = version
+    hs.decided(
+        "version",
+        version,
+        offered=config.versions,
+        kind=ProtocolVersion,
+        why="the server's choice among what we offered",
+        rule="RFC 9846 section 4.3.1",
+    )
+    return version
+
+
+def unsupported_version(version: int) -> NegotiationFailed:
+    """What a server gets that speaks only what is no longer safe; the message names the version."""
+    name = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2"}.get(version, f"{version:#06x}")
+    return NegotiationFailed(
+        AlertDescription.PROTOCOL_VERSION,
+        "unsupported-version",
+        f"the server wants to speak {name}, which this client does not accept",
+        "RFC 9846 section 4.3.1",
+    )

@@ -1,0 +1,205 @@
+"""ClientHello: what the client can do and wants (RFC 9846 section 4.2.2), the first and, if need be, the second."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...registry import ExtensionType, HandshakeType, ProtocolVersion
+from ..config import ClientConfig
+from ..keys.groups import KeyExchange
+from ..keys.hkdf import hash_function
+from ..keys.key_schedule import KeySchedule, finished_mac
+from ..keys.suites import SUITES_13
+from ..session import ExternalPsk, Session
+from ..wire import extensions as ext
+from ..wire.codec import u16
+from ..wire.messages import ClientHello, Extensions
+from .context import Handshake
+
+_E = ExtensionType
+
+
+@dataclass(slots=True)
+class OfferedPsk:
+    """One pre-shared key in the offer: a session's ticket or a key from outside."""
+
+    identity: bytes
+    key: bytes
+    hash_name: str
+    session: Session | None = None
+    external: ExternalPsk | None = None
+
+    def obfuscated_age(self, now: float) -> int:
+        """Milliseconds since the ticket came, disguised (RFC 9846 section 4.3.11.1); 0 for external keys."""
+        if self.session is None:
+            return 0
+        age = max(0, int((now - self.session.issued_at) * 1000))
+        return (age + self.session.age_add) & 0xFFFFFFFF
+
+    @property
+    def cipher_suite(self) -> int:
+        if self.session is not None:
+            return self.session.cipher_suite
+        return self.external.cipher_suite if self.external else 0
+
+    @property
+    def alpn(self) -> str | None:
+        if self.session is not None:
+            return self.session.alpn
+        return self.external.alpn if self.external else None
+
+    @property
+    def max_early_data(self) -> int:
+        if self.session is not None:
+            return self.session.max_early_data
+        return self.external.max_early_data if self.external else 0
+
+
+@dataclass(slots=True)
+class Offer:
+    """A ClientHello with the private halves that belong to it."""
+
+    hello: ClientHello
+    exchanges: dict[int, KeyExchange]
+    psks: list[OfferedPsk]
+    session12: Session | None = None  # a TLS 1.2 session that is offered
+    early_data: bool = False
+
+    @property
+    def extensions(self) -> Extensions:
+        return self.hello.extensions
+
+
+def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, early_data: bool) -> Offer:
+    """Builds and queues the first ClientHello."""
+    random = config.random(32)
+    hs.agreed.client_random = random
+    tls13 = ProtocolVersion.TLS_1_3 in config.versions
+    tls12 = ProtocolVersion.TLS_1_2 in config.versions
+    psks = offered_psks(hs, config, session) if tls13 else []
+    session12 = session if tls12 and session is not None and session.version == ProtocolVersion.TLS_1_2 else None
+    exchanges = {group: config.generate_key(group) for group in config.initial_key_shares()} if tls13 else {}
+    early = bool(early_data and psks and psks[0].max_early_data)
+    if session12 is not None and session12.session_id:
+        session_id = session12.session_id
+    elif (tls13 and config.middlebox_compatibility) or session12 is not None:
+        session_id = config.random(32)
+    else:
+        session_id = b""
+    hello = ClientHello(
+        random=random,
+        session_id=session_id,
+        cipher_suites=_suites(config),
+        extensions=_extensions(hs, config, exchanges, session12, early, bool(psks)),
+    )
+    offer = Offer(hello, exchanges, psks, session12, early)
+    hs.writer.initial_version = b"\x03\x01"
+    send_hello(hs, offer)
+    hs.flush()
+    hs.writer.initial_version = b"\x03\x03"
+    return offer
+
+
+def _suites(config: ClientConfig) -> tuple[int, ...]:
+    suites: tuple[int, ...] = ()
+    for version in config.versions:
+        suites += config.suites(version)
+    return suites
+
+
+def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -> list[OfferedPsk]:
+    """The session's ticket if it is still fresh, then the external keys."""
+    psks = []
+    if session is not None and session.version == ProtocolVersion.TLS_1_3:
+        suite = SUITES_13.get(session.cipher_suite)
+        if suite is not None and session.is_fresh(hs.now()) and session.server_name == hs.agreed.server_name:
+            psks.append(OfferedPsk(session.ticket, session.psk, suite.hash_name, session=session))
+        else:
+            hs.decided("resumption", "not offered", why="the session is too old, or for another name or suite")
+    for external in config.external_psks:
+        psks.append(OfferedPsk(external.identity, external.key, external.hash_name, external=external))
+    hashes = {SUITES_13[suite].hash_name for suite in config.suites(ProtocolVersion.TLS_1_3)}
+    return [psk for psk in psks if psk.hash_name in hashes]
+
+
+def _extensions(
+    hs: Handshake,
+    config: ClientConfig,
+    exchanges: dict[int, KeyExchange],
+    session12: Session | None,
+    early: bool,
+    has_psks: bool,
+) -> Extensions:
+    """Everything but pre_shared_key, which has to be last and is added with its binders."""
+    tls13 = ProtocolVersion.TLS_1_3 in config.versions
+    tls12 = ProtocolVersion.TLS_1_2 in config.versions
+    found: Extensions = {}
+    if hs.agreed.server_name is not None:
+        found[_E.SERVER_NAME] = ext.write_server_name(hs.agreed.server_name)
+    if tls12:
+        found[_E.EXTENDED_MAIN_SECRET] = b""
+        found[_E.RENEGOTIATION_INFO] = b"\x00"
+        found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
+        found[_E.SESSION_TICKET] = session12.ticket if session12 is not None else b""
+    found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(config.groups)
+    if config.alpn_protocols:
+        found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
+    if config.request_ocsp:
+        found[_E.STATUS_REQUEST] = ext.STATUS_REQUEST_OCSP
+    found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(config.signature_schemes)
+    if config.request_scts:
+        found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
+    if config.record_size_limit is not None:
+        found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
+    if tls13:
+        found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(config.versions)
+        if config.certificate_compression:
+            found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
+        if config.psk_modes:
+            found[_E.PSK_KEY_EXCHANGE_MODES] = ext.write_u8_vector(config.psk_modes)
+        if config.post_handshake_auth and config.credentials:
+            found[_E.POST_HANDSHAKE_AUTH] = b""
+        if config.ticket_request is not None:
+            found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
+        found[_E.KEY_SHARE] = ext.write_client_shares({group: e.share for group, e in exchanges.items()})
+        if early and has_psks:
+            found[_E.EARLY_DATA] = b""
+    return found
+
+
+def second_offer(hs: Handshake, config: ClientConfig, offer: Offer, hash_name: str) -> Offer:
+    """The ClientHello after a HelloRetryRequest: as before but for what section 4.2.2 allows to change.
+
+    `offer.hello.extensions` and `offer.exchanges` have been updated by whoever read the request.
+    """
+    offer.early_data = False
+    offer.extensions.pop(_E.EARLY_DATA, None)
+    offer.extensions.pop(_E.PRE_SHARED_KEY, None)
+    offer.psks = [psk for psk in offer.psks if psk.hash_name == hash_name]
+    send_hello(hs, offer)
+    hs.flush()
+    return offer
+
+
+def send_hello(hs: Handshake, offer: Offer) -> None:
+    """Queues the ClientHello; with pre-shared keys, their binders are made last (section 4.3.11.2)."""
+    hello = offer.hello
+    if not offer.psks:
+        hs.send(hello)
+        return
+    now = hs.now()
+    identities = tuple((psk.identity, psk.obfuscated_age(now)) for psk in offer.psks)
+    lengths = [hash_function(psk.hash_name).length for psk in offer.psks]
+    hello.extensions[_E.PRE_SHARED_KEY] = ext.write_offered_psks(identities, tuple(bytes(n) for n in lengths))
+    raw = hello.encode()
+    truncated = raw[: -(2 + sum(1 + length for length in lengths))]
+    binders = tuple(binder(hs, psk, truncated) for psk in offer.psks)
+    hello.extensions[_E.PRE_SHARED_KEY] = ext.write_offered_psks(identities, binders)
+    hs.send_raw(HandshakeType.CLIENT_HELLO, hello.encode())
+
+
+def binder(hs: Handshake, psk: OfferedPsk, truncated_hello: bytes) -> bytes:
+    """Proof that we know the PSK, bound to this ClientHello."""
+    schedule = KeySchedule(psk.hash_name, psk.key)
+    digest = hs.transcript.digest_with(psk.hash_name, truncated_hello)
+    return finished_mac(schedule.hash, schedule.binder_key(psk.external is not None), digest)

@@ -1,0 +1,284 @@
+"""The workbench of one handshake: what its steps share, and how they talk to the wire and to the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, TypeVar, overload
+
+from ...errors import PeerMisbehaved
+from ...registry import AlertDescription, ContentType, HandshakeType, ProtocolVersion, Side, name_of
+from ...trace import Decided, KeysInstalled, MessageReceived, MessageSent, SecretDerived, Step, TraceRecord
+from ..config import Config
+from ..events import Event
+from ..keys.key_schedule import fingerprint
+from ..keys.transcript import Transcript
+from ..record import Protection, RecordReader, RecordWriter, unexpected
+from ..wire.messages import Message
+from .agreed import Agreed
+
+_IDENTIFYING: Final = frozenset(
+    {
+        HandshakeType.CERTIFICATE,
+        HandshakeType.CERTIFICATE_REQUEST,
+        HandshakeType.CERTIFICATE_VERIFY,
+        HandshakeType.CERTIFICATE_STATUS,
+        HandshakeType.COMPRESSED_CERTIFICATE,
+    }
+)
+
+
+class Wait:
+    """What a handshake yields when it needs the peer."""
+
+    __slots__ = ("what",)
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+
+MESSAGE: Final = Wait("a handshake message")
+CHANGE_CIPHER_SPEC: Final = Wait("ChangeCipherSpec")
+
+
+@dataclass(slots=True)
+class Question:
+    """A decision that somebody outside makes: which certificate, which signature, is this peer trusted.
+
+    `answer` gives it at once; with None in its place the connection reports `Undecided` and waits.
+    """
+
+    what: str
+    subject: object
+    answer: Callable[[], object] | None
+
+
+Script = Generator[Wait | Question, Any, None]
+M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
+P = TypeVar("P", bound=Message)
+
+
+class Handshake:
+    """One handshake in progress."""
+
+    __slots__ = (
+        "_pending",
+        "agreed",
+        "application_data",
+        "certificate_requests",
+        "config",
+        "data_received",
+        "early_data_limit",
+        "early_data_writable",
+        "events",
+        "final_transcript",
+        "key_log",
+        "key_update_pending",
+        "now",
+        "observer",
+        "read_secret",
+        "reader",
+        "resumption_secret",
+        "side",
+        "transcript",
+        "unread",
+        "write_secret",
+        "writer",
+    )
+
+    def __init__(self, config: Config, side: Side, reader: RecordReader, writer: RecordWriter) -> None:
+        self.config = config
+        self.side = side
+        self.reader = reader
+        self.writer = writer
+        self.observer = config.observer
+        self.key_log = config.key_log
+        self.now = config.clock
+        self.transcript = Transcript()
+        self.agreed = Agreed()
+        self.events: list[Event] = []
+        self.application_data = False  # may the peer's application data be delivered?
+        self.early_data_limit = 0  # bytes of 0-RTT data still acceptable (server)
+        self.early_data_writable = 0  # bytes of 0-RTT data still allowed (client)
+        self.read_secret = self.write_secret = b""
+        self.resumption_secret = b""
+        self.data_received = 0  # application data records, to tell KeyUpdates with a purpose from a flood
+        self.key_update_pending = False  # the peer wants new keys from us before our next data
+        self.final_transcript: Transcript | None = None  # for authentication after the handshake
+        self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
+        self.unread: Callable[[], int] = lambda: 0  # bytes of handshake messages not yet taken
+        self._pending: list[bytes] = []
+
+    # --- messages
+
+    def send(self, message: Message) -> None:
+        """Queues a message; messages sent together travel in one record where they fit."""
+        self.send_raw(message.type, message.encode())
+
+    def send_raw(self, kind: HandshakeType, raw: bytes) -> None:
+        """Queues a message that is already bytes."""
+        self.transcript.add(raw)
+        self._pending.append(raw)
+        if self.observer is not None:
+            self.tell(
+                MessageSent(
+                    time=self.now(),
+                    side=self.side,
+                    step=Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE,
+                    message=name_of(HandshakeType, kind),
+                    version=self.agreed.version or ProtocolVersion.TLS_1_3,
+                    raw=raw,
+                )
+            )
+
+    def flush(self) -> None:
+        """Hands the queued messages to the record layer; they must not straddle a change of keys."""
+        if self._pending:
+            data = b"".join(self._pending)
+            self._pending.clear()
+            self.writer.write(ContentType.HANDSHAKE, data)
+
+    @overload
+    def expect(self, kind: type[M], /) -> Generator[Wait, bytes, M]: ...
+
+    @overload
+    def expect(self, first: type[M], second: type[N], /) -> Generator[Wait, bytes, M | N]: ...
+
+    @overload
+    def expect(self, first: type[M], second: type[N], third: type[P], /) -> Generator[Wait, bytes, M | N | P]: ...
+
+    def expect(self, *kinds: type[Message]) -> Generator[Wait, bytes, Message]:
+        """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
+        raw = yield MESSAGE
+        for kind in kinds:
+            if kind.type == raw[0]:
+                break
+        else:
+            wanted = " or ".join(kind.type.name.lower() for kind in kinds)
+            raise unexpected(
+                "unexpected-message",
+                f"{name_of(HandshakeType, raw[0])} came where {wanted} is due",
+                "RFC 9846 section 4",
+            )
+        if self.observer is not None:
+            self._tell_received(raw)
+        message = kind.parse(raw)
+        self.transcript.add(raw)
+        return message
+
+    def _tell_received(self, raw: bytes) -> None:
+        self.tell(
+            MessageReceived(
+                time=self.now(),
+                side=self.side,
+                step=Step.IDENTIFY if raw[0] in _IDENTIFYING else Step.AGREE,
+                message=name_of(HandshakeType, raw[0]),
+                version=self.agreed.version or ProtocolVersion.TLS_1_3,
+                raw=raw,
+            )
+        )
+
+    def ask(self, what: str, subject: object, answer: Callable[[], object] | None) -> Generator[Question, Any, Any]:
+        """Waits for a decision from outside."""
+        return (yield Question(what, subject, answer))
+
+    def send_change_cipher_spec(self) -> None:
+        self.flush()
+        self.writer.write(ContentType.CHANGE_CIPHER_SPEC, b"\x01")
+
+    # --- keys
+
+    def read_with(self, protection: Protection | None) -> None:
+        """From the next record on the peer uses these keys: no message may lie across the change."""
+        if self.unread():
+            raise unexpected(
+                "excess-handshake-data",
+                "a handshake message lies across a change of keys",
+                "RFC 9846 section 5.1",
+            )
+        self.reader.protection = protection
+        if protection is not None:
+            self._tell_keys("receive", protection)
+
+    def write_with(self, protection: Protection | None) -> None:
+        """From the next record on we use these keys."""
+        self.flush()
+        self.writer.protection = protection
+        if protection is not None:
+            self._tell_keys("send", protection)
+
+    def _tell_keys(self, direction: str, protection: Protection) -> None:
+        if self.observer is not None:
+            self.tell(
+                KeysInstalled(
+                    time=self.now(),
+                    side=self.side,
+                    direction=direction,
+                    epoch=protection.epoch,
+                    cipher_suite=self.agreed.cipher_suite,
+                )
+            )
+
+    def derived(self, label: str, parent: str, secret: bytes) -> None:
+        """Tells the trace that a secret was derived; its value is not part of the story."""
+        self.tell(
+            SecretDerived(time=self.now(), side=self.side, label=label, parent=parent, fingerprint=fingerprint(secret))
+        )
+
+    # --- the trace
+
+    def tell(self, record: TraceRecord) -> None:
+        if self.observer is not None:
+            self.observer(record)
+
+    def decided(
+        self,
+        what: str,
+        chosen: int | str | None,
+        *,
+        offered: tuple[int | str, ...] = (),
+        supported: tuple[int | str, ...] = (),
+        kind: type[IntEnum] | None = None,
+        why: str = "",
+        rule: str = "",
+        step: Step = Step.AGREE,
+    ) -> None:
+        """Tells the trace of one choice; numbers are named by the registry `kind`."""
+        if self.observer is None:
+            return
+
+        def name(value: int | str | None) -> str:
+            if value is None or isinstance(value, str):
+                return value or "none"
+            return name_of(kind, value) if kind is not None else str(value)
+
+        self.tell(
+            Decided(
+                time=self.now(),
+                side=self.side,
+                step=step,
+                rule=rule,
+                what=what,
+                chosen=name(chosen),
+                offered=tuple(name(value) for value in offered),
+                supported=tuple(name(value) for value in supported),
+                why=why,
+            )
+        )
+
+
+def illegal(code: str, message: str, rule: str) -> PeerMisbehaved:
+    """The exception for a value that has the right form but must not be there."""
+    return PeerMisbehaved(AlertDescription.ILLEGAL_PARAMETER, code, message, rule)
+
+
+def missing(extension: str, where: str) -> PeerMisbehaved:
+    """The exception for an extension without which a message makes no sense (RFC 9846 section 9.2)."""
+    return PeerMisbehaved(
+        AlertDescription.MISSING_EXTENSION,
+        "missing-extension",
+        f"{where} lacks the extension {extension}",
+        "RFC 9846 section 9.2",
+    )

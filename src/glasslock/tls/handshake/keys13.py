@@ -1,0 +1,153 @@
+"""Where the key schedule meets the record layer: which secret protects what, from when on."""
+
+from __future__ import annotations
+
+import hmac
+
+from ...errors import PeerMisbehaved
+from ...registry import AlertDescription, Side
+from ...trace import HandshakeCompleted, KeyExchanged
+from ..events import HandshakeDone
+from ..keys.key_schedule import (
+    KeySchedule,
+    fingerprint,
+    finished_mac,
+    next_traffic_secret,
+    traffic_key_and_iv,
+)
+from ..keys.suites import SUITES_13
+from ..record import Protection13
+from ..wire.messages import Finished
+from .context import Handshake
+
+
+def protection(hs: Handshake, secret: bytes, epoch: str, suite: int | None = None) -> Protection13:
+    """The record protection that a traffic secret stands for (RFC 9846 section 7.3)."""
+    row = SUITES_13[suite if suite is not None else hs.agreed.cipher_suite]
+    key, iv = traffic_key_and_iv(row, secret)
+    return Protection13(row, key, iv, epoch)
+
+
+def log_secret(hs: Handshake, label: str, secret: bytes) -> None:
+    """A line for SSLKEYLOGFILE (RFC 9850), if somebody asked for it."""
+    if hs.key_log is not None:
+        hs.key_log(label, hs.agreed.client_random, secret)
+
+
+class HandshakeSecrets:
+    """The two traffic secrets of the handshake, of which Finished is made as well."""
+
+    __slots__ = ("client", "server")
+
+    def __init__(self, hs: Handshake, schedule: KeySchedule) -> None:
+        digest = hs.transcript.digest()
+        self.client = schedule.client_handshake_traffic(digest)
+        self.server = schedule.server_handshake_traffic(digest)
+        log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", self.client)
+        log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", self.server)
+
+    def of(self, side: Side) -> bytes:
+        return self.client if side is Side.CLIENT else self.server
+
+
+class ApplicationSecrets:
+    """The two traffic secrets of everything after the handshake."""
+
+    __slots__ = ("client", "server")
+
+    def __init__(self, hs: Handshake, schedule: KeySchedule) -> None:
+        """To be called when the transcript ends with the server's Finished."""
+        digest = hs.transcript.digest()
+        self.client = schedule.client_application_traffic(digest)
+        self.server = schedule.server_application_traffic(digest)
+        hs.agreed.exporter_secret = schedule.exporter(digest)
+        log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", self.client)
+        log_secret(hs, "SERVER_TRAFFIC_SECRET_0", self.server)
+        log_secret(hs, "EXPORTER_SECRET", hs.agreed.exporter_secret)
+
+    def of(self, side: Side) -> bytes:
+        return self.client if side is Side.CLIENT else self.server
+
+
+def finished(hs: Handshake, schedule: KeySchedule, secret: bytes) -> Finished:
+    """Our Finished, or the one that we expect, over the transcript so far."""
+    return Finished(finished_mac(schedule.hash, secret, hs.transcript.digest()))
+
+
+def check_finished(received: Finished, expected: Finished) -> None:
+    """decode_error for a MAC of the wrong length, decrypt_error for a wrong one (RFC 9846 section 4.5.3)."""
+    if len(received.verify_data) != len(expected.verify_data):
+        raise PeerMisbehaved(
+            AlertDescription.DECODE_ERROR,
+            "bad-finished-length",
+            "Finished has the wrong length",
+            "RFC 9846 section 4.5.3",
+        )
+    if not hmac.compare_digest(received.verify_data, expected.verify_data):
+        raise PeerMisbehaved(
+            AlertDescription.DECRYPT_ERROR,
+            "bad-finished",
+            "the two sides did not see the same handshake: something was changed on the way",
+            "RFC 9846 section 4.5.3",
+        )
+
+
+def read_application(hs: Handshake, secret: bytes) -> None:
+    """The peer's records are under this application secret from here on."""
+    hs.read_secret = secret
+    hs.read_with(protection(hs, secret, "application"))
+
+
+def write_application(hs: Handshake, secret: bytes) -> None:
+    """Our records are under this application secret from here on."""
+    hs.write_secret = secret
+    hs.write_with(protection(hs, secret, "application"))
+
+
+def next_secret(hs: Handshake, secret: bytes) -> bytes:
+    """The secret after a KeyUpdate (RFC 9846 section 7.2)."""
+    hash_ = hs.transcript.hash
+    if hash_ is None:
+        raise ValueError("no handshake yet")
+    updated = next_traffic_secret(hash_, secret)
+    if hs.observer is not None:
+        hs.derived("next application traffic", "application traffic", updated)
+    return updated
+
+
+def tell_key_exchange(hs: Handshake, group: int, own: bytes, theirs: bytes, secret: bytes) -> None:
+    if hs.observer is not None:
+        hs.tell(
+            KeyExchanged(
+                time=hs.now(),
+                side=hs.side,
+                group=group,
+                own_share=own,
+                peer_share=theirs,
+                fingerprint=fingerprint(secret),
+            )
+        )
+
+
+def complete(hs: Handshake) -> None:
+    """Both sides have shown that they saw the same handshake."""
+    agreed = hs.agreed
+    hs.application_data = True
+    hs.events.append(HandshakeDone())
+    if hs.observer is not None:
+        hs.tell(
+            HandshakeCompleted(
+                time=hs.now(),
+                side=hs.side,
+                version=agreed.version,
+                cipher_suite=agreed.cipher_suite,
+                group=agreed.group,
+                signature_scheme=agreed.signature_scheme,
+                alpn=agreed.alpn,
+                server_name=agreed.server_name,
+                resumed=agreed.resumed,
+                early_data=agreed.early_data_accepted,
+                retried=agreed.retried,
+                client_authenticated=bool(agreed.own_chain if hs.side is Side.CLIENT else agreed.peer_chain),
+            )
+        )

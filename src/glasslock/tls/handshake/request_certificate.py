@@ -1,0 +1,57 @@
+"""The server asks who the client is, and reads the answer (RFC 9846 sections 4.4.2 and 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from ...errors import NegotiationFailed
+from ...registry import AlertDescription, ExtensionType
+from ..config import ServerConfig
+from ..wire import extensions as ext
+from ..wire.messages import Certificate, CertificateRequest, CertificateVerify
+from .authentication import (
+    PeerKey,
+    check_certificate_verify,
+    read_certificate,
+    schemes_in_certificate_verify,
+    verify_peer,
+)
+from .context import Handshake, Question, Wait
+
+_E = ExtensionType
+
+
+def certificate_request(config: ServerConfig, context: bytes = b"") -> CertificateRequest:
+    """Which signatures we can check and which authorities we trust."""
+    extensions = {_E.SIGNATURE_ALGORITHMS: ext.write_u16_vector(config.signature_schemes)}
+    if config.client_certificate_authorities:
+        extensions[_E.CERTIFICATE_AUTHORITIES] = ext.write_certificate_authorities(
+            config.client_certificate_authorities
+        )
+    if config.certificate_compression:
+        extensions[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
+    return CertificateRequest(context, {int(kind): data for kind, data in extensions.items()})
+
+
+def authenticate_client(
+    hs: Handshake, config: ServerConfig, certificate: Certificate
+) -> Generator[Wait | Question, Any, bool]:
+    """The client's proof; False if it has none and need not have one."""
+    if not read_certificate(hs, certificate, frozenset(), certificate.context):
+        if config.require_client_certificate:
+            raise NegotiationFailed(
+                AlertDescription.CERTIFICATE_REQUIRED,
+                "certificate-required",
+                "the client sent no certificate, and this server requires one",
+                "RFC 9846 section 4.5.1.3",
+            )
+        return False
+    key = PeerKey(hs.agreed.peer_chain[0])
+    signed = hs.transcript.digest()
+    proof = yield from hs.expect(CertificateVerify)
+    check_certificate_verify(hs, key, proof, signed, schemes_in_certificate_verify(config.signature_schemes))
+    hs.agreed.client_signature_scheme = proof.scheme
+    if config.client_verifier is not None:
+        yield from verify_peer(hs, config.client_verifier, None)
+    return True

@@ -1,0 +1,357 @@
+"""The server's handshake of TLS 1.3: the mirror of `client13` (RFC 9846 section 2, Figure 1).
+
+Client                                               Server
+
+ClientHello             -------->
+                        <--------         HelloRetryRequest      only if the first offer
+ClientHello             -------->                                lacked a usable key share
+                                                ServerHello
+                                      {EncryptedExtensions}
+                                      {CertificateRequest*}
+                                             {Certificate*}
+                                       {CertificateVerify*}
+                        <--------                {Finished}
+{EndOfEarlyData*}
+{Certificate*}
+{CertificateVerify*}
+{Finished}              -------->
+                        <--------        [NewSessionTicket*]
+
+* not in every handshake        {} under the handshake's keys        [] under the application's keys
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from ...errors import NegotiationFailed
+from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
+from ..config import ServerConfig
+from ..keys import groups as key_groups
+from ..keys.key_schedule import KeySchedule
+from ..keys.suites import SUITES_13, Suite
+from ..wire import extensions as ext
+from ..wire.codec import u16
+from ..wire.messages import (
+    HELLO_RETRY_REQUEST_RANDOM,
+    Certificate,
+    ClientHello,
+    CompressedCertificate,
+    EncryptedExtensions,
+    EndOfEarlyData,
+    Extensions,
+    Finished,
+    ServerHello,
+)
+from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify
+from .choices import choose_credential, choose_protocol
+from .client_wishes import ClientWishes, offers_tls13, read_wishes
+from .context import Handshake, Question, Script, Wait, illegal, missing
+from .keys13 import (
+    ApplicationSecrets,
+    HandshakeSecrets,
+    check_finished,
+    complete,
+    finished,
+    protection,
+    read_application,
+    tell_key_exchange,
+    write_application,
+)
+from .post_handshake import server_after_handshake
+from .request_certificate import authenticate_client, certificate_request
+from .tickets import KnownPsk, accept_early_data, choose_psk, send_tickets
+
+_E = ExtensionType
+
+
+def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Script:
+    """From the ClientHello on."""
+    check_requirements(wishes)
+    suite = choose_suite(hs, config, wishes)
+    choose_protocol(hs, config, wishes)
+    psk = choose_psk(hs, config, wishes, suite)
+    group = choose_group(hs, config, wishes, psk)
+    if group is not None and wishes.shares is not None and group not in wishes.shares:
+        wishes = yield from retry(hs, config, wishes, suite, group)
+        psk = choose_psk(hs, config, wishes, suite)
+    hs.transcript.start(suite.hash_name)
+
+    listener = hs.derived if hs.observer is not None else None
+    schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
+    early = accept_early_data(hs, config, wishes, psk, schedule)
+    say_hello(hs, config, wishes, psk, group, schedule)
+    secrets = enter_handshake_keys(hs, config, wishes, schedule)
+
+    hs.send(answer_extensions(hs, config, wishes))
+    asked = psk is None and config.client_verifier is not None
+    if psk is None:
+        yield from show_certificate(hs, config, wishes, asked)
+    hs.send(finished(hs, schedule, secrets.server))
+    application = ApplicationSecrets(hs, schedule)
+    write_application(hs, application.server)
+
+    if early:
+        yield from hs.expect(EndOfEarlyData)
+        hs.early_data_limit = 0
+        hs.read_with(protection(hs, secrets.client, "handshake"))
+    if asked:
+        message = yield from hs.expect(CompressedCertificate, Certificate)
+        certificate = open_certificate(hs, message)
+        yield from authenticate_client(hs, config, certificate)
+    expected = finished(hs, schedule, secrets.client)
+    check_finished((yield from hs.expect(Finished)), expected)
+    read_application(hs, application.client)
+
+    hs.resumption_secret = schedule.resumption(hs.transcript.digest())
+    if wishes.post_handshake_auth:
+        hs.final_transcript = hs.transcript.copy()
+    complete(hs)
+    send_tickets(hs, config, wishes)
+    yield from server_after_handshake(hs, config)
+
+
+# --- ClientHello ----------------------------------------------------------------------------------
+
+
+def check_requirements(wishes: ClientWishes) -> None:
+    """What a ClientHello for TLS 1.3 must have (section 9.2), and its fixed fields (section 4.2.2)."""
+    if wishes.hello.compression_methods != b"\x00":
+        raise illegal(
+            "compression",
+            "a TLS 1.3 ClientHello must offer no compression, and nothing else",
+            "RFC 9846 section 4.2.2",
+        )
+    if wishes.psks is None:
+        if wishes.schemes is None:
+            raise missing("signature_algorithms", "ClientHello")
+        if wishes.groups is None:
+            raise missing("supported_groups", "ClientHello")
+    elif wishes.psk_modes is None:
+        raise missing("psk_key_exchange_modes", "ClientHello")
+    if wishes.groups is not None and wishes.shares is None:
+        raise missing("key_share", "ClientHello")
+    if wishes.shares is not None:
+        if wishes.groups is None:
+            raise missing("supported_groups", "ClientHello")
+        for group in wishes.shares:
+            if group not in wishes.groups:
+                raise illegal(
+                    "share-without-group",
+                    "a key share for a group that is not offered",
+                    "RFC 9846 section 4.3.8",
+                )
+
+
+def choose_suite(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Suite:
+    """The cipher suite: our first that the client offers, or the other way round."""
+    ours, theirs = config.suites(ProtocolVersion.TLS_1_3), wishes.hello.cipher_suites
+    first, second = (ours, theirs) if config.prefer_own_order else (theirs, ours)
+    for suite in first:
+        if suite in second:
+            hs.agreed.cipher_suite = suite
+            hs.decided(
+                "cipher_suite",
+                suite,
+                offered=theirs,
+                supported=ours,
+                kind=CipherSuite,
+                why="our first that the client offers"
+                if config.prefer_own_order
+                else "the client's first that we have",
+                rule="RFC 9846 section 4.2.1",
+            )
+            return SUITES_13[suite]
+    raise NegotiationFailed(
+        AlertDescription.HANDSHAKE_FAILURE,
+        "no-common-suite",
+        "the client offers no TLS 1.3 cipher suite that this server has",
+        "RFC 9846 section 4.2.1",
+    )
+
+
+def choose_group(hs: Handshake, config: ServerConfig, wishes: ClientWishes, psk: KnownPsk | None) -> int | None:
+    """The key exchange group; None where a PSK alone is wanted (section 4.2.1)."""
+    if psk is not None and not psk.with_key_exchange:
+        return None
+    theirs = wishes.groups or ()
+    first, second = (config.groups, theirs) if config.prefer_own_order else (theirs, config.groups)
+    for group in first:
+        if group in second:
+            hs.decided(
+                "group",
+                group,
+                offered=theirs,
+                supported=config.groups,
+                kind=NamedGroup,
+                why="our first that the client offers"
+                if config.prefer_own_order
+                else "the client's first that we have",
+                rule="RFC 9846 section 4.2.1",
+            )
+            return group
+    raise NegotiationFailed(
+        AlertDescription.HANDSHAKE_FAILURE,
+        "no-common-group",
+        f"the client offers no group that this server has ({', '.join(name_of(NamedGroup, g) for g in theirs)})",
+        "RFC 9846 section 4.2.1",
+    )
+
+
+# --- HelloRetryRequest (section 4.2.4) ------------------------------------------------------------
+
+
+def retry(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, suite: Suite, group: int
+) -> Generator[Wait | Question, bytes, ClientWishes]:
+    """Asks for a key share in the group we chose; returns what the second ClientHello says."""
+    hs.decided(
+        "retry",
+        group,
+        offered=tuple(wishes.shares or ()),
+        kind=NamedGroup,
+        why="the client supports the group but sent no key share for it",
+        rule="RFC 9846 section 4.2.4",
+    )
+    hs.agreed.retried = True
+    extensions = {_E.SUPPORTED_VERSIONS: u16(ProtocolVersion.TLS_1_3), _E.KEY_SHARE: u16(group)}
+    hs.send(
+        ServerHello(
+            HELLO_RETRY_REQUEST_RANDOM,
+            wishes.hello.session_id,
+            suite.id,
+            {int(kind): data for kind, data in extensions.items()},
+        )
+    )
+    hs.transcript.retry(suite.hash_name)
+    if wishes.hello.session_id:
+        hs.send_change_cipher_spec()
+    hs.flush()
+    if wishes.early_data:
+        hs.reader.skippable = config.limits.early_data_skipped
+    hello = yield from hs.expect(ClientHello)
+    hs.reader.skippable = 0
+    second = read_wishes(hello)
+    check_second_hello(wishes, second, group)
+    return second
+
+
+# What the second ClientHello may change (section 4.2.2).
+_CHANGEABLE = frozenset({_E.KEY_SHARE, _E.EARLY_DATA, _E.COOKIE, _E.PRE_SHARED_KEY, _E.PADDING})
+
+
+def check_second_hello(first: ClientWishes, second: ClientWishes, group: int) -> None:
+    """The second ClientHello is the first one but for what the retry allows to change."""
+    one, two = first.hello, second.hello
+    same = (
+        one.legacy_version == two.legacy_version
+        and one.random == two.random
+        and one.session_id == two.session_id
+        and one.cipher_suites == two.cipher_suites
+        and one.compression_methods == two.compression_methods
+        and _fixed(one.extensions) == _fixed(two.extensions)
+    )
+    if not same or not offers_tls13(second):
+        raise illegal(
+            "second-hello-changed",
+            "the second ClientHello changes what must stay the same",
+            "RFC 9846 section 4.2.2",
+        )
+    if second.early_data:
+        raise illegal(
+            "early-data-after-retry",
+            "early data is offered again after HelloRetryRequest",
+            "RFC 9846 section 4.2.2",
+        )
+    if second.shares is None or tuple(second.shares) != (group,):
+        raise illegal(
+            "wrong-retry-share",
+            f"the second ClientHello should have one key share, for {name_of(NamedGroup, group)}",
+            "RFC 9846 section 4.3.8",
+        )
+    check_requirements(second)
+
+
+def _fixed(extensions: Extensions) -> Extensions:
+    return {kind: data for kind, data in extensions.items() if kind not in _CHANGEABLE}
+
+
+# --- ServerHello ----------------------------------------------------------------------------------
+
+
+def say_hello(
+    hs: Handshake,
+    config: ServerConfig,
+    wishes: ClientWishes,
+    psk: KnownPsk | None,
+    group: int | None,
+    schedule: KeySchedule,
+) -> None:
+    """ServerHello with our key share; the shared secret goes into the key schedule."""
+    extensions: Extensions = {_E.SUPPORTED_VERSIONS: u16(ProtocolVersion.TLS_1_3)}
+    secret = None
+    if group is not None and wishes.shares is not None:
+        share = wishes.shares[group]
+        response = key_groups.respond(group, share)
+        secret = response.secret
+        extensions[_E.KEY_SHARE] = ext.write_server_share(group, response.share)
+        hs.agreed.group = group
+        tell_key_exchange(hs, group, response.share, share, secret)
+    if psk is not None:
+        extensions[_E.PRE_SHARED_KEY] = u16(psk.index)
+    hs.agreed.server_random = config.random(32)
+    hs.send(ServerHello(hs.agreed.server_random, wishes.hello.session_id, hs.agreed.cipher_suite, extensions))
+    schedule.mix_shared_secret(secret)
+
+
+def enter_handshake_keys(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, schedule: KeySchedule
+) -> HandshakeSecrets:
+    """From here on everything is encrypted; the client's early data, if we take it, under its own key."""
+    secrets = HandshakeSecrets(hs, schedule)
+    if wishes.hello.session_id and not hs.agreed.retried:
+        hs.send_change_cipher_spec()
+    hs.write_with(protection(hs, secrets.server, "handshake"))
+    if not hs.agreed.early_data_accepted:
+        if wishes.early_data:
+            hs.reader.skippable = config.limits.early_data_skipped
+        hs.reader.may_receive_plain_alert = True
+        hs.read_with(protection(hs, secrets.client, "handshake"))
+    schedule.mix_nothing()
+    return secrets
+
+
+# --- EncryptedExtensions and Certificate ----------------------------------------------------------
+
+
+def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> EncryptedExtensions:
+    """Our answers that are nobody else's business (section 4.4.1)."""
+    found: Extensions = {}
+    if wishes.server_name is not None and not hs.agreed.resumed:
+        found[_E.SERVER_NAME] = b""
+    if hs.agreed.alpn is not None:
+        found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols((hs.agreed.alpn.encode("latin-1"),))
+    if wishes.record_size_limit is not None and config.record_size_limit is not None:
+        found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
+    if hs.agreed.early_data_accepted:
+        found[_E.EARLY_DATA] = b""
+    if wishes.record_size_limit is not None and config.record_size_limit is not None:
+        hs.agreed.peer_record_size_limit = wishes.record_size_limit
+        # In TLS 1.3 the limit counts the content type as well (RFC 8449 section 4).
+        hs.writer.max_fragment = min(hs.writer.max_fragment, wishes.record_size_limit - 1)
+    return EncryptedExtensions(found)
+
+
+def show_certificate(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, ask: bool
+) -> Generator[Wait | Question, Any, None]:
+    """[CertificateRequest,] Certificate, CertificateVerify: who we are, and that we hold the key."""
+    if wishes.schemes is None:
+        raise missing("signature_algorithms", "ClientHello")
+    if ask:
+        hs.send(certificate_request(config))
+    credential = yield from choose_credential(hs, config, wishes, wishes.schemes)
+    wanted = PeerWishes(wishes.schemes, wishes.wants_ocsp, wishes.wants_scts, wishes.compression)
+    send_certificate(hs, credential, wanted)
+    hs.agreed.signature_scheme = yield from send_certificate_verify(hs, credential, wanted)

@@ -1,0 +1,1 @@
+"""The cryptography of TLS as thin rows on pyca `cryptography`: suites, groups, signatures, key schedule."""

@@ -1,0 +1,60 @@
+"""The transcript hash: one running hash over every handshake message (RFC 9846 section 4.1)."""
+
+from __future__ import annotations
+
+from ...registry import HandshakeType
+from ..wire.codec import u8, u24
+from .hkdf import Hash, HashFunction, hash_function
+
+
+class Transcript:
+    """Messages are kept until the cipher suite, and so the hash, is agreed; then only hashed."""
+
+    __slots__ = ("_hash", "_messages", "hash")
+
+    def __init__(self) -> None:
+        self._messages: list[bytes] = []
+        self._hash: Hash | None = None
+        self.hash: HashFunction | None = None
+
+    def add(self, message: bytes) -> None:
+        """One whole handshake message, header included."""
+        if self._hash is None:
+            self._messages.append(message)
+        else:
+            self._hash.update(message)
+
+    def start(self, hash_name: str) -> None:
+        """The hash is agreed: from here on the messages are hashed. A second call changes nothing."""
+        if self._hash is None:
+            self.hash = hash_function(hash_name)
+            self._hash = self.hash.new(b"".join(self._messages))
+            self._messages.clear()
+
+    def retry(self, hash_name: str) -> None:
+        """After a HelloRetryRequest, the last message so far, what was before it counts as its own hash."""
+        *hello, request = self._messages
+        digest = hash_function(hash_name).new(b"".join(hello)).digest()
+        self._messages = [u8(HandshakeType.MESSAGE_HASH) + u24(len(digest)) + digest, request]
+
+    def digest(self) -> bytes:
+        """Transcript-Hash of all messages so far."""
+        if self._hash is None:
+            raise ValueError("the hash function is not agreed yet")
+        return self._hash.copy().digest()
+
+    def digest_with(self, hash_name: str, more: bytes) -> bytes:
+        """Before the hash is agreed: of all messages and `more`, under the hash of a PSK (section 4.3.11.2)."""
+        return hash_function(hash_name).new(b"".join(self._messages) + more).digest()
+
+    def digest_without_end(self, hash_name: str, length: int) -> bytes:
+        """Before the hash is agreed: of all messages but for the last `length` bytes."""
+        return hash_function(hash_name).new(b"".join(self._messages)[:-length]).digest()
+
+    def copy(self) -> Transcript:
+        """An independent transcript with the same beginning."""
+        other = Transcript()
+        other._messages = list(self._messages)
+        other._hash = None if self._hash is None else self._hash.copy()
+        other.hash = self.hash
+        return other

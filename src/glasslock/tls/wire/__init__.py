@@ -1,0 +1,1 @@
+"""Bytes to messages and back: every structure stands beside its RFC presentation block."""

@@ -1,0 +1,299 @@
+"""The contents of extensions (RFC 9846 section 4.3 and the RFC named beside each), read and written.
+
+A `read_…` function takes the bytes of one extension and raises `PeerMisbehaved` when they do not have
+their form; a `write_…` function makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import PeerMisbehaved
+from ...registry import AlertDescription, ExtensionType
+from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16
+
+HOST_NAME = 0  # the only NameType that server_name has (RFC 6066 section 3)
+OCSP = 1  # the only CertificateStatusType in use (RFC 6066 section 8)
+
+
+# --- server_name (RFC 6066 section 3) -------------------------------------------------------------
+
+
+def write_server_name(host_name: str) -> bytes:
+    """ServerNameList with one host_name; `host_name` is ASCII without a trailing dot."""
+    name = host_name.encode("ascii")
+    return vector16(u8(HOST_NAME) + vector16(name))
+
+
+def read_server_name(data: bytes) -> str:
+    """The host name a client asks for; illegal_parameter for what cannot be a name."""
+    reader = Reader(data, "server_name")
+    names = Reader(reader.vector16(1), "server_name")
+    reader.finish()
+    kind = names.u8()
+    name = names.vector16(1)
+    names.finish()
+    if kind != HOST_NAME or not name.isascii() or 0 in name:
+        raise decode_error("server_name holds no ASCII host name", "RFC 6066 section 3", "bad-server-name")
+    return name.decode("ascii")
+
+
+# --- supported_versions (section 4.3.1) -----------------------------------------------------------
+
+
+def write_client_versions(versions: tuple[int, ...]) -> bytes:
+    return vector8(b"".join([u16(version) for version in versions]))
+
+
+def read_client_versions(data: bytes) -> tuple[int, ...]:
+    reader = Reader(data, "supported_versions")
+    versions = u16_list(reader.vector8(2, 254), "supported_versions")
+    reader.finish()
+    return versions
+
+
+def read_u16(data: bytes, what: str) -> int:
+    """An extension that is one number: selected version, selected group, PSK index."""
+    reader = Reader(data, what)
+    number = reader.u16()
+    reader.finish()
+    return number
+
+
+# --- lists of numbers -----------------------------------------------------------------------------
+
+
+def read_u16_vector(data: bytes, what: str, minimum: int = 2) -> tuple[int, ...]:
+    """supported_groups, signature_algorithms, signature_algorithms_cert."""
+    reader = Reader(data, what)
+    numbers = u16_list(reader.vector16(minimum), what)
+    reader.finish()
+    return numbers
+
+
+def write_u16_vector(numbers: tuple[int, ...]) -> bytes:
+    return u16_vector(numbers)
+
+
+def read_u8_vector(data: bytes, what: str, minimum: int = 1) -> tuple[int, ...]:
+    """psk_key_exchange_modes, certificate types, ec_point_formats."""
+    reader = Reader(data, what)
+    numbers = tuple(reader.vector8(minimum))
+    reader.finish()
+    return numbers
+
+
+def write_u8_vector(numbers: tuple[int, ...]) -> bytes:
+    return vector8(bytes(numbers))
+
+
+def read_compression_algorithms(data: bytes) -> tuple[int, ...]:
+    """compress_certificate (RFC 8879 section 3)."""
+    reader = Reader(data, "compress_certificate")
+    numbers = u16_list(reader.vector8(2, 254), "compress_certificate")
+    reader.finish()
+    return numbers
+
+
+def write_compression_algorithms(algorithms: tuple[int, ...]) -> bytes:
+    return vector8(b"".join([u16(algorithm) for algorithm in algorithms]))
+
+
+# --- cookie (section 4.3.2) -----------------------------------------------------------------------
+
+
+def read_cookie(data: bytes) -> bytes:
+    reader = Reader(data, "cookie")
+    cookie = reader.vector16(1)
+    reader.finish()
+    return cookie
+
+
+def write_cookie(cookie: bytes) -> bytes:
+    return vector16(cookie)
+
+
+# --- application_layer_protocol_negotiation (RFC 7301) --------------------------------------------
+
+
+def read_protocols(data: bytes) -> tuple[bytes, ...]:
+    reader = Reader(data, "application_layer_protocol_negotiation")
+    names = Reader(reader.vector16(2), "application_layer_protocol_negotiation")
+    reader.finish()
+    found = []
+    while names.remaining:
+        found.append(names.vector8(1))
+    return tuple(found)
+
+
+def write_protocols(protocols: tuple[bytes, ...]) -> bytes:
+    return vector16(b"".join([vector8(protocol) for protocol in protocols]))
+
+
+# --- key_share (section 4.3.8) --------------------------------------------------------------------
+
+
+def read_client_shares(data: bytes) -> dict[int, bytes]:
+    """Group to key_exchange, in the client's order; a group may appear once only."""
+    reader = Reader(data, "key_share")
+    entries = Reader(reader.vector16(), "key_share")
+    reader.finish()
+    shares: dict[int, bytes] = {}
+    while entries.remaining:
+        group = entries.u16()
+        if group in shares:
+            raise PeerMisbehaved(
+                AlertDescription.ILLEGAL_PARAMETER,
+                "duplicate-key-share",
+                "key_share has two entries for the same group",
+                "RFC 9846 section 4.3.8",
+            )
+        shares[group] = entries.vector16(1)
+    return shares
+
+
+def write_client_shares(shares: dict[int, bytes]) -> bytes:
+    return vector16(b"".join([u16(group) + vector16(share) for group, share in shares.items()]))
+
+
+def read_server_share(data: bytes) -> tuple[int, bytes]:
+    reader = Reader(data, "key_share")
+    group = reader.u16()
+    share = reader.vector16(1)
+    reader.finish()
+    return group, share
+
+
+def write_server_share(group: int, share: bytes) -> bytes:
+    return u16(group) + vector16(share)
+
+
+# --- pre_shared_key (section 4.3.11) --------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class OfferedPsks:
+    """struct { PskIdentity identities<7..2^16-1>; PskBinderEntry binders<33..2^16-1>; } OfferedPsks;"""
+
+    identities: tuple[tuple[bytes, int], ...]  # identity, obfuscated ticket age in milliseconds
+    binders: tuple[bytes, ...]
+    binders_length: int  # bytes that the binders take at the end of ClientHello, their length included
+
+
+def read_offered_psks(data: bytes) -> OfferedPsks:
+    reader = Reader(data, "pre_shared_key")
+    identities = Reader(reader.vector16(7), "pre_shared_key")
+    binders_start = reader.position
+    binders = Reader(reader.vector16(33), "pre_shared_key")
+    reader.finish()
+    found: list[tuple[bytes, int]] = []
+    while identities.remaining:
+        found.append((identities.vector16(1), identities.u32()))
+    proofs = []
+    while binders.remaining:
+        proofs.append(binders.vector8(32))
+    if len(proofs) != len(found):
+        raise PeerMisbehaved(
+            AlertDescription.ILLEGAL_PARAMETER,
+            "binder-count-mismatch",
+            f"pre_shared_key has {len(found)} identities but {len(proofs)} binders",
+            "RFC 9846 section 4.3.11",
+        )
+    return OfferedPsks(tuple(found), tuple(proofs), len(data) - binders_start)
+
+
+def write_offered_psks(identities: tuple[tuple[bytes, int], ...], binders: tuple[bytes, ...]) -> bytes:
+    first = b"".join([vector16(identity) + u32(age) for identity, age in identities])
+    return vector16(first) + vector16(b"".join([vector8(binder) for binder in binders]))
+
+
+# --- status_request and signed_certificate_timestamp (RFC 6066 section 8, RFC 6962) ---------------
+
+STATUS_REQUEST_OCSP = u8(OCSP) + vector16(b"") + vector16(b"")
+
+
+def read_status_request(data: bytes) -> int:
+    """The status type that a client asks for."""
+    reader = Reader(data, "status_request")
+    kind = reader.u8()
+    if kind == OCSP:
+        reader.vector16()
+        reader.vector16()
+        reader.finish()
+    return kind
+
+
+def write_ocsp_status(response: bytes) -> bytes:
+    return u8(OCSP) + len(response).to_bytes(3, "big") + response
+
+
+def read_ocsp_status(data: bytes) -> bytes:
+    """`CertificateStatus`: the stapled OCSP response, DER."""
+    reader = Reader(data, "CertificateStatus")
+    if reader.u8() != OCSP:
+        raise decode_error("CertificateStatus is not of the type ocsp", "RFC 6066 section 8")
+    response = reader.vector24(1)
+    reader.finish()
+    return response
+
+
+def check_sct_list(data: bytes) -> None:
+    """SignedCertificateTimestampList: at least one timestamp, none empty (RFC 6962 section 3.3)."""
+    reader = Reader(data, "signed_certificate_timestamp")
+    items = Reader(reader.vector16(1), "signed_certificate_timestamp")
+    reader.finish()
+    while items.remaining:
+        items.vector16(1)
+
+
+# --- the rest -------------------------------------------------------------------------------------
+
+
+def read_certificate_authorities(data: bytes) -> tuple[bytes, ...]:
+    """The DER distinguished names that a side trusts (section 4.3.4)."""
+    reader = Reader(data, "certificate_authorities")
+    names = Reader(reader.vector16(3), "certificate_authorities")
+    reader.finish()
+    found = []
+    while names.remaining:
+        found.append(names.vector16(1))
+    return tuple(found)
+
+
+def write_certificate_authorities(names: tuple[bytes, ...]) -> bytes:
+    return vector16(b"".join([vector16(name) for name in names]))
+
+
+def read_early_data_size(data: bytes) -> int:
+    """max_early_data_size of a ticket, in bytes (section 4.3.10)."""
+    reader = Reader(data, "early_data")
+    size = reader.u32()
+    reader.finish()
+    return size
+
+
+def read_record_size_limit(data: bytes) -> int:
+    """The largest record the peer wants to receive, in bytes (RFC 8449 section 4)."""
+    limit = read_u16(data, "record_size_limit")
+    if limit < 64:
+        raise PeerMisbehaved(
+            AlertDescription.ILLEGAL_PARAMETER,
+            "record-size-limit",
+            f"record_size_limit is {limit}; less than 64 is not allowed",
+            "RFC 8449 section 4",
+        )
+    return limit
+
+
+def read_ticket_request(data: bytes) -> tuple[int, int]:
+    """How many tickets for a new session and how many for a resumption (RFC 9149 section 2)."""
+    reader = Reader(data, "ticket_request")
+    fresh, resumed = reader.u8(), reader.u8()
+    reader.finish()
+    return fresh, resumed
+
+
+def read_empty(data: bytes, extension: ExtensionType) -> None:
+    """An extension that speaks by being there."""
+    if data:
+        raise decode_error(f"{extension.name.lower()} has {len(data)} bytes; it is empty by definition")
