@@ -9,7 +9,7 @@ from ..session import Session
 from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
 from .client13 import client13, prepare_early_data
-from .client_hello import Offer, first_offer
+from .client_hello import first_offer
 from .context import Handshake, Script, illegal
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
@@ -22,14 +22,14 @@ def client_handshake(hs: Handshake, config: ClientConfig, session: Session | Non
     if offer.early_data:
         prepare_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello)
-    version = accept_version(hs, config, offer, hello)
+    version = accept_version(hs, config, hello)
     if version == ProtocolVersion.TLS_1_3:
         yield from client13(hs, config, offer, hello)
     else:
         raise ConfigurationError("TLS 1.2 is not built yet")
 
 
-def accept_version(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> int:
+def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> int:
     """The version the server chose: one we offered, and not forced upon both of us (section 4.3.1)."""
     selected = hello.extensions.get(ExtensionType.SUPPORTED_VERSIONS)
     if selected is None:

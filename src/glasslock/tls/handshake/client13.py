@@ -79,7 +79,7 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
         hello = yield from hs.expect(ServerHello)
         check_second_hello(hello, retry_suite)
     psk, schedule = accept_hello(hs, config, offer, hello)
-    secrets = enter_handshake_keys(hs, offer, schedule)
+    secrets = enter_handshake_keys(hs, schedule)
 
     answers = yield from hs.expect(EncryptedExtensions)
     accept_extensions(hs, config, offer, answers, psk)
@@ -93,7 +93,7 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     check_finished((yield from hs.expect(Finished)), expected)
 
     application = ApplicationSecrets(hs, schedule)
-    end_early_data(hs, config, offer, secrets)
+    end_early_data(hs, secrets)
     if request is not None:
         yield from answer_certificate_request(hs, config, request)
     hs.send(finished(hs, schedule, secrets.client))
@@ -148,7 +148,7 @@ def try_again(hs: Handshake, config: ClientConfig, offer: Offer, request: Server
         hs.events.append(EarlyDataRefused())
     elif config.middlebox_compatibility and offer.hello.session_id:
         hs.send_change_cipher_spec()
-    second_offer(hs, config, offer, SUITES_13[suite].hash_name)
+    second_offer(hs, offer, SUITES_13[suite].hash_name)
     return suite
 
 
@@ -268,7 +268,7 @@ def inherit(hs: Handshake, psk: OfferedPsk) -> None:
     hs.decided("resumption", "session ticket" if psk.session else "external PSK", why="the server knows the key")
 
 
-def enter_handshake_keys(hs: Handshake, offer: Offer, schedule: KeySchedule) -> HandshakeSecrets:
+def enter_handshake_keys(hs: Handshake, schedule: KeySchedule) -> HandshakeSecrets:
     """From here on the server's messages are encrypted, and soon ours."""
     secrets = HandshakeSecrets(hs, schedule)
     hs.read_with(protection(hs, secrets.server, "handshake"))
@@ -398,7 +398,7 @@ def stop_early_data(hs: Handshake, config: ClientConfig, offer: Offer, secrets: 
     hs.write_with(protection(hs, secrets.client, "handshake"))
 
 
-def end_early_data(hs: Handshake, config: ClientConfig, offer: Offer, secrets: HandshakeSecrets) -> None:
+def end_early_data(hs: Handshake, secrets: HandshakeSecrets) -> None:
     """EndOfEarlyData is the last message under the early key (section 4.6)."""
     if hs.agreed.early_data_accepted:
         hs.early_data_writable = 0

@@ -90,7 +90,7 @@ def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, ea
         random=random,
         session_id=session_id,
         cipher_suites=_suites(config),
-        extensions=_extensions(hs, config, exchanges, session12, early, bool(psks)),
+        extensions=_extensions(hs, config, exchanges, session12, early),
     )
     offer = Offer(hello, exchanges, psks, session12, early)
     hs.writer.initial_version = b"\x03\x01"
@@ -116,8 +116,7 @@ def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -
             psks.append(OfferedPsk(session.ticket, session.psk, suite.hash_name, session=session))
         else:
             hs.decided("resumption", "not offered", why="the session is too old, or for another name or suite")
-    for external in config.external_psks:
-        psks.append(OfferedPsk(external.identity, external.key, external.hash_name, external=external))
+    psks += [OfferedPsk(psk.identity, psk.key, psk.hash_name, external=psk) for psk in config.external_psks]
     hashes = {SUITES_13[suite].hash_name for suite in config.suites(ProtocolVersion.TLS_1_3)}
     return [psk for psk in psks if psk.hash_name in hashes]
 
@@ -128,15 +127,12 @@ def _extensions(
     exchanges: dict[int, KeyExchange],
     session12: Session | None,
     early: bool,
-    has_psks: bool,
 ) -> Extensions:
     """Everything but pre_shared_key, which has to be last and is added with its binders."""
-    tls13 = ProtocolVersion.TLS_1_3 in config.versions
-    tls12 = ProtocolVersion.TLS_1_2 in config.versions
     found: Extensions = {}
     if hs.agreed.server_name is not None:
         found[_E.SERVER_NAME] = ext.write_server_name(hs.agreed.server_name)
-    if tls12:
+    if ProtocolVersion.TLS_1_2 in config.versions:
         found[_E.EXTENDED_MAIN_SECRET] = b""
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
@@ -151,23 +147,27 @@ def _extensions(
         found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
     if config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
-    if tls13:
-        found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(config.versions)
-        if config.certificate_compression:
-            found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
-        if config.psk_modes:
-            found[_E.PSK_KEY_EXCHANGE_MODES] = ext.write_u8_vector(config.psk_modes)
-        if config.post_handshake_auth and config.credentials:
-            found[_E.POST_HANDSHAKE_AUTH] = b""
-        if config.ticket_request is not None:
-            found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
-        found[_E.KEY_SHARE] = ext.write_client_shares({group: e.share for group, e in exchanges.items()})
-        if early and has_psks:
+    if ProtocolVersion.TLS_1_3 in config.versions:
+        _add_tls13_extensions(found, config, exchanges)
+        if early:
             found[_E.EARLY_DATA] = b""
     return found
 
 
-def second_offer(hs: Handshake, config: ClientConfig, offer: Offer, hash_name: str) -> Offer:
+def _add_tls13_extensions(found: Extensions, config: ClientConfig, exchanges: dict[int, KeyExchange]) -> None:
+    found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(config.versions)
+    if config.certificate_compression:
+        found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
+    if config.psk_modes:
+        found[_E.PSK_KEY_EXCHANGE_MODES] = ext.write_u8_vector(config.psk_modes)
+    if config.post_handshake_auth and config.credentials:
+        found[_E.POST_HANDSHAKE_AUTH] = b""
+    if config.ticket_request is not None:
+        found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
+    found[_E.KEY_SHARE] = ext.write_client_shares({group: e.share for group, e in exchanges.items()})
+
+
+def second_offer(hs: Handshake, offer: Offer, hash_name: str) -> Offer:
     """The ClientHello after a HelloRetryRequest: as before but for what section 4.2.2 allows to change.
 
     `offer.hello.extensions` and `offer.exchanges` have been updated by whoever read the request.

@@ -1,4 +1,4 @@
-"""Pre-shared keys on the server: tickets that it gave out, keys from outside, and 0-RTT (RFC 9846 sections 4.3.10, 4.3.11, 8)."""
+"""Pre-shared keys on the server: tickets that it gave out, keys from outside, and 0-RTT (RFC 9846 sections 4.3, 4.7, 8)."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def choose_psk(hs: Handshake, config: ServerConfig, wishes: ClientWishes, suite:
 def _mode(config: ServerConfig, wishes: ClientWishes) -> int | None:
     """psk_dhe_ke if both sides know it, for its forward secrecy."""
     for mode in (PskKeyExchangeMode.PSK_DHE_KE, PskKeyExchangeMode.PSK_KE):
-        if mode in config.psk_modes and mode in (wishes.psk_modes or ()):
-            if mode == PskKeyExchangeMode.PSK_KE or wishes.shares is not None:
-                return mode
+        common = mode in config.psk_modes and mode in (wishes.psk_modes or ())
+        if common and (mode == PskKeyExchangeMode.PSK_KE or wishes.shares is not None):
+            return mode
     return None
 
 
