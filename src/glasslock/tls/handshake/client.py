@@ -53,13 +53,8 @@ def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> i
                 f"ServerHello has the legacy_version {hello.legacy_version:#06x} instead of 0x0303",
                 "RFC 9846 section 4.2.3",
             )
-    if version < ProtocolVersion.TLS_1_3 and ProtocolVersion.TLS_1_3 in config.versions:
-        if hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
-            raise illegal(
-                "downgrade",
-                "somebody on the way made both sides use an older version",
-                "RFC 9846 section 4.2.3",
-            )
+    if version < max(config.versions) and hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
+        raise illegal("downgrade", "somebody on the way made both sides use an older version", "RFC 9846 section 4.2.3")
     hs.agreed.version = version
     hs.decided(
         "version",

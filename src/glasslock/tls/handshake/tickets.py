@@ -1,4 +1,4 @@
-"""Pre-shared keys on the server: tickets that it gave out, keys from outside, and 0-RTT (RFC 9846 sections 4.3, 4.7, 8)."""
+"""Pre-shared keys on the server: its tickets, keys from outside, and 0-RTT (RFC 9846 sections 4.3, 4.7, 8)."""
 
 from __future__ import annotations
 
