@@ -26,7 +26,7 @@ from .credentials import Credential
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
-from .session import ExternalPsk, ReplayGuard, TicketKeys
+from .session import ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -122,7 +122,7 @@ class Limits:
 class Config:
     """What both sides have to say."""
 
-    versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3,)
+    versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
     cipher_suites: tuple[int, ...] = DEFAULT_SUITES_13 + DEFAULT_SUITES_12
     groups: tuple[int, ...] = DEFAULT_GROUPS
     signature_schemes: tuple[int, ...] = DEFAULT_SIGNATURE_SCHEMES
@@ -173,6 +173,8 @@ class ClientConfig(Config):
     request_scts: bool = False
     ticket_request: tuple[int, int] | None = None  # wanted for a new session, for a resumption (RFC 9149)
     middlebox_compatibility: bool = True
+    require_extended_main_secret: bool = False  # TLS 1.2: RFC 7627
+    ignore_hello_requests: bool = False  # TLS 1.2: pass over requests to renegotiate instead of ending
     grease: bool = False  # RFC 8701
     permute_extensions: bool = False
 
@@ -200,6 +202,7 @@ class ClientHelloInfo:
     alpn_protocols: tuple[str, ...]
     certificate_authorities: tuple[bytes, ...]
     cipher_suites: tuple[int, ...]
+    signatures: frozenset[str] = frozenset({"ecdsa", "rsa"})  # what a common TLS 1.2 suite can be signed with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +216,8 @@ class ServerConfig(Config):
     require_client_certificate: bool = False
     client_certificate_authorities: tuple[bytes, ...] = ()  # DER names to send
     prefer_own_order: bool = True  # cipher suites and groups: our preference wins
+    require_extended_main_secret: bool = False  # TLS 1.2: RFC 7627
+    session_store: SessionStore | None = None  # TLS 1.2: resumption by session id, for clients without tickets
     ticket_keys: TicketKeys | None = field(default_factory=TicketKeys)
     tickets: int = 1  # how many to send after a full handshake
     ticket_lifetime: int = 24 * 3600  # seconds

@@ -45,7 +45,8 @@ from .handshake.post_handshake import request_client_certificate, send_key_updat
 from .handshake.server import server_handshake
 from .keys.hkdf import hash_function
 from .keys.key_schedule import export
-from .keys.suites import SUITES_13
+from .keys.prf import export12
+from .keys.suites import SUITES_12, SUITES_13
 from .record import RecordReader, RecordWriter, unexpected
 from .session import Session
 
@@ -389,9 +390,14 @@ class Connection:
 
     # --- more to ask for
 
-    def export_keying_material(self, label: str, length: int, context: bytes = b"") -> bytes:
-        """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5)."""
-        return self._export(self._hs.agreed.exporter_secret, label, length, context)
+    def export_keying_material(self, label: str, length: int, context: bytes | None = None) -> bytes:
+        """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5, RFC 5705)."""
+        agreed = self._hs.agreed
+        if agreed.version == ProtocolVersion.TLS_1_2 and agreed.main_secret:
+            hash_ = hash_function(SUITES_12[agreed.cipher_suite].hash_name)
+            randoms = agreed.client_random, agreed.server_random
+            return export12(hash_, agreed.main_secret, *randoms, label.encode("ascii"), context, length)
+        return self._export(agreed.exporter_secret, label, length, context or b"")
 
     def export_early_keying_material(self, label: str, length: int, context: bytes = b"") -> bytes:
         """The same from the 0-RTT keys: not fresh if the ClientHello was replayed."""
@@ -399,7 +405,9 @@ class Connection:
 
     def channel_binding(self) -> bytes:
         """`tls-exporter` of this connection, 32 bytes (RFC 9266)."""
-        return self.export_keying_material("EXPORTER-Channel-Binding", 32)
+        if not self._hs.agreed.extended_main_secret:
+            raise ConfigurationError("without extended_main_secret there is no channel binding (RFC 9266 section 4.2)")
+        return self.export_keying_material("EXPORTER-Channel-Binding", 32, b"")
 
     def _export(self, secret: bytes, label: str, length: int, context: bytes) -> bytes:
         if not secret:

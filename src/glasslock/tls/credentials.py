@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,6 +110,16 @@ class Credential:
         if self.signature_schemes is None:
             return possible
         return tuple(scheme for scheme in self.signature_schemes if scheme in possible)
+
+    @property
+    def can_decrypt(self) -> bool:
+        """Whether the key can be used for RSA key transport."""
+        return self.key_kind == "rsa" and hasattr(self.signer, "decrypt")
+
+    def decrypt(self, ciphertext: bytes) -> bytes | None:
+        """RSA PKCS#1 v1.5 decryption; None, or garbage, for what was not encrypted to this key."""
+        decrypt: Callable[[bytes], bytes | None] = getattr(self.signer, "decrypt", lambda _: None)
+        return decrypt(ciphertext)
 
     def covers(self, server_name: str) -> bool:
         """Whether the leaf is for this DNS name, wildcards counting for the leftmost label."""

@@ -157,6 +157,39 @@ class TicketKeys:
         return found
 
 
+class SessionStore(Protocol):
+    """Keeps sessions on the server's side, by session id (RFC 5246 section 7.3). Secret, as tickets are."""
+
+    def get(self, session_id: bytes) -> bytes | None:
+        """What was put under this id and is not too old."""
+        ...
+
+    def put(self, session_id: bytes, content: bytes, lifetime: float) -> None:
+        """Keeps `content` for `lifetime` seconds."""
+        ...
+
+
+class MemorySessionStore:
+    """A `SessionStore` for one process; the oldest sessions make room for new ones."""
+
+    def __init__(self, capacity: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._capacity = capacity
+        self._clock = clock
+        self._sessions: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, session_id: bytes) -> bytes | None:
+        with self._lock:
+            until, content = self._sessions.get(session_id, (0.0, b""))
+        return content if self._clock() < until else None
+
+    def put(self, session_id: bytes, content: bytes, lifetime: float) -> None:
+        with self._lock:
+            self._sessions[session_id] = (self._clock() + lifetime, content)
+            while len(self._sessions) > self._capacity:
+                self._sessions.popitem(last=False)
+
+
 class ReplayGuard(Protocol):
     """Remembers which 0-RTT flights were taken, so that none is taken twice (RFC 9846 section 8.1)."""
 

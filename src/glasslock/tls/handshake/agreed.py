@@ -25,6 +25,7 @@ class Agreed:
     external_psk: bytes | None = None  # its identity
     early_data_accepted: bool = False
     extended_main_secret: bool = True
+    secure_renegotiation: bool = True  # RFC 5746; TLS 1.3 has no renegotiation at all
     client_random: bytes = b""
     server_random: bytes = b""
     exporter_secret: bytes = field(default=b"", repr=False)

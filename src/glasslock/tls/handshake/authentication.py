@@ -217,7 +217,8 @@ class PeerKey:
 
     __slots__ = ("key", "kind")
 
-    def __init__(self, leaf: bytes) -> None:
+    def __init__(self, leaf: bytes, usage: str = "digital_signature") -> None:
+        """`usage` is the KeyUsage bit that the handshake needs, if the certificate has that extension."""
         from cryptography import x509
         from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -225,7 +226,7 @@ class PeerKey:
             certificate = x509.load_der_x509_certificate(leaf)
             self.key = certificate.public_key()
             self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
-            usage = _key_usage(certificate)
+            allowed = _key_usage(certificate)
         except (
             ValueError,
             UnsupportedAlgorithm,
@@ -245,10 +246,10 @@ class PeerKey:
                 "the peer's certificate has a key of a kind that TLS has no signature scheme for",
                 "RFC 9846 section 4.5.1.2",
             )
-        if usage is not None and not usage.digital_signature:
+        if allowed is not None and not getattr(allowed, usage):
             raise illegal(
                 "key-usage",
-                "the peer's certificate does not allow its key to sign",
+                f"the peer's certificate does not allow its key to be used so ({usage})",
                 "RFC 9846 section 4.5.1.2",
             )
 

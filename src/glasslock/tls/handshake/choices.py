@@ -17,9 +17,16 @@ from .context import Handshake, Question
 
 
 def choose_credential(
-    hs: Handshake, config: ServerConfig, wishes: ClientWishes, schemes: tuple[int, ...]
+    hs: Handshake,
+    config: ServerConfig,
+    wishes: ClientWishes,
+    schemes: tuple[int, ...],
+    signatures: frozenset[str] = frozenset({"ecdsa", "rsa"}),
 ) -> Generator[Question, Any, Credential]:
-    """The certificate for the name that the client asks for, with a key that it can check."""
+    """The certificate for the name that the client asks for, with a key that it can check.
+
+    `signatures` are the kinds of signature that a TLS 1.2 suite in common could use.
+    """
     info = ClientHelloInfo(
         server_name=wishes.server_name,
         version=hs.agreed.version,
@@ -27,6 +34,7 @@ def choose_credential(
         alpn_protocols=tuple(protocol.decode("latin-1") for protocol in wishes.protocols),
         certificate_authorities=wishes.authorities,
         cipher_suites=wishes.hello.cipher_suites,
+        signatures=signatures,
     )
     chooser = config.choose_credential
     if chooser is None:
@@ -68,7 +76,8 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
     """Among our certificates with a usable key: the first that covers the name, else the first."""
     if not config.credentials:
         raise ConfigurationError("the server has no certificate: give ServerConfig credentials")
-    usable = [c for c in config.credentials if choose_scheme(c, info.signature_schemes, info.version) is not None]
+    suited = [c for c in config.credentials if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]
+    usable = [c for c in suited if choose_scheme(c, info.signature_schemes, info.version) is not None]
     if not usable:
         raise no_common_scheme()
     name = info.server_name

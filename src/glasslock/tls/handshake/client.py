@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigurationError, NegotiationFailed, PeerMisbehaved
+from ...errors import NegotiationFailed, PeerMisbehaved
 from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
 from ..config import ClientConfig
 from ..session import Session
 from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
+from .client12 import client12
 from .client13 import client13, prepare_early_data
 from .client_hello import first_offer
 from .context import Handshake, Script, illegal
@@ -26,7 +27,7 @@ def client_handshake(hs: Handshake, config: ClientConfig, session: Session | Non
     if version == ProtocolVersion.TLS_1_3:
         yield from client13(hs, config, offer, hello)
     else:
-        raise ConfigurationError("TLS 1.2 is not built yet")
+        yield from client12(hs, config, offer, hello)
 
 
 def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> int:

@@ -53,12 +53,11 @@ from .authentication import (
 )
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .client_hello import Offer, OfferedPsk, second_offer
+from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
-    check_finished,
-    complete,
     finished,
     log_secret,
     protection,

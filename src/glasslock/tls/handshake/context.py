@@ -15,7 +15,7 @@ from ..events import Event
 from ..keys.key_schedule import fingerprint
 from ..keys.transcript import Transcript
 from ..record import Protection, RecordReader, RecordWriter, unexpected
-from ..wire.messages import Message
+from ..wire.messages import HEADER_LENGTH, Message
 from .agreed import Agreed
 
 _IDENTIFYING: Final = frozenset(
@@ -65,6 +65,7 @@ class Handshake:
 
     __slots__ = (
         "_pending",
+        "_put_back",
         "agreed",
         "application_data",
         "certificate_requests",
@@ -82,6 +83,7 @@ class Handshake:
         "reader",
         "resumption_secret",
         "side",
+        "skip_hello_requests",
         "transcript",
         "unread",
         "write_secret",
@@ -107,9 +109,11 @@ class Handshake:
         self.data_received = 0  # application data records, to tell KeyUpdates with a purpose from a flood
         self.key_update_pending = False  # the peer wants new keys from us before our next data
         self.final_transcript: Transcript | None = None  # for authentication after the handshake
+        self.skip_hello_requests = False  # TLS 1.2: a HelloRequest may come at any time (client)
         self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
         self.unread: Callable[[], int] = lambda: 0  # bytes of handshake messages not yet taken
         self._pending: list[bytes] = []
+        self._put_back: bytes | None = None
 
     # --- messages
 
@@ -151,7 +155,9 @@ class Handshake:
 
     def expect(self, *kinds: type[Message]) -> Generator[Wait, bytes, Message]:
         """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
-        raw = yield MESSAGE
+        raw, self._put_back = self._put_back or (yield MESSAGE), None
+        while self.skip_hello_requests and raw[0] == HandshakeType.HELLO_REQUEST and len(raw) == HEADER_LENGTH:
+            raw = yield MESSAGE
         for kind in kinds:
             if kind.type == raw[0]:
                 break
@@ -167,6 +173,11 @@ class Handshake:
         message = kind.parse(raw)
         self.transcript.add(raw)
         return message
+
+    def peek(self) -> Generator[Wait, bytes, int]:
+        """Waits for a message and tells its type, for the few that may be left out."""
+        self._put_back = yield MESSAGE
+        return self._put_back[0]
 
     def _tell_received(self, raw: bytes) -> None:
         self.tell(

@@ -25,8 +25,9 @@ from ..wire.messages import (
 )
 from .authentication import open_certificate
 from .client_certificate import answer_certificate_request, read_certificate_request
+from .completion import check_finished
 from .context import Handshake, Question, Script, Wait, illegal
-from .keys13 import check_finished, next_secret, read_application, write_application
+from .keys13 import next_secret, read_application, write_application
 from .placement import NEW_SESSION_TICKET, check_placement
 from .request_certificate import authenticate_client, certificate_request
 

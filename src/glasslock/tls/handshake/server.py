@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ...errors import ConfigurationError, NegotiationFailed
+from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ProtocolVersion, name_of
 from ..config import ServerConfig
 from ..wire.messages import ClientHello
 from .client_wishes import ClientWishes, read_wishes
 from .context import Handshake, Script
+from .server12 import server12
 from .server13 import server13
 
 
@@ -21,7 +22,7 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
     if version == ProtocolVersion.TLS_1_3:
         yield from server13(hs, config, wishes)
     else:
-        raise ConfigurationError("TLS 1.2 is not built yet")
+        yield from server12(hs, config, wishes)
 
 
 def choose_version(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> int:

@@ -47,12 +47,11 @@ from ..wire.messages import (
 from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes, offers_tls13, read_wishes
+from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
-    check_finished,
-    complete,
     finished,
     protection,
     read_application,

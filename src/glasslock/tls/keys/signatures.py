@@ -135,6 +135,14 @@ class PrivateKeySigner:
         signature: bytes = self._key.sign(content, *SCHEMES[scheme].arguments)
         return signature
 
+    def decrypt(self, ciphertext: bytes) -> bytes | None:
+        """RSA PKCS#1 v1.5 decryption; None, or with newer OpenSSL garbage, if the ciphertext is not good."""
+        try:
+            plaintext: bytes = self._key.decrypt(ciphertext, padding.PKCS1v15())
+        except ValueError:
+            return None
+        return plaintext
+
 
 def verify(public_key: Any, kind: str, scheme: int, signature: bytes, content: bytes, version: int) -> None:
     """Raises unless `signature` over `content` was made with the private half of `public_key`.

@@ -31,6 +31,10 @@ class Transcript:
             self._hash = self.hash.new(b"".join(self._messages))
             self._messages.clear()
 
+    def raw(self) -> bytes:
+        """All messages so far, while the hash is not started: what TLS 1.2 signs (RFC 5246 section 7.4.8)."""
+        return b"".join(self._messages)
+
     def retry(self, hash_name: str) -> None:
         """After a HelloRetryRequest, the last message so far, what was before it counts as its own hash."""
         *hello, request = self._messages

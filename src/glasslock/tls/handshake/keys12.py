@@ -1,0 +1,165 @@
+"""Where the main secret of TLS 1.2 meets the record layer, and what both sides do alike (RFC 5246 section 7)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Generator
+from typing import Any
+
+from ...errors import PeerMisbehaved
+from ...registry import AlertDescription, ProtocolVersion, Side, SignatureScheme
+from ...trace import KeyExchanged, Outcome, SignatureChecked
+from ..credentials import Credential
+from ..keys import prf
+from ..keys.hkdf import HashFunction, hash_function
+from ..keys.key_schedule import fingerprint
+from ..keys.signatures import verify
+from ..keys.suites import SUITES_12, Suite12
+from ..record import Protection12
+from ..wire.messages import Finished
+from .authentication import PeerKey, choose_scheme, no_common_scheme, sign
+from .context import CHANGE_CIPHER_SPEC, Handshake, Question, Wait, illegal
+
+_LABELS = {Side.CLIENT: b"client finished", Side.SERVER: b"server finished"}
+
+
+class Secrets12:
+    """The main secret of one connection and everything that follows from it."""
+
+    __slots__ = ("_block", "_hash", "_hs", "_suite", "main")
+
+    def __init__(self, hs: Handshake, main: bytes) -> None:
+        """`main` is the main secret, fresh or resumed; the suite and both randoms are agreed by now."""
+        agreed = hs.agreed
+        self._hs = hs
+        self._suite = SUITES_12[agreed.cipher_suite]
+        self._hash = suite_hash(self._suite)
+        self.main = main
+        self._block = prf.KeyBlock(self._suite, self._hash, main, agreed.client_random, agreed.server_random)
+        agreed.main_secret = main
+        if hs.key_log is not None:
+            hs.key_log("CLIENT_RANDOM", agreed.client_random, main)
+
+    @classmethod
+    def from_premaster(cls, hs: Handshake, premaster: bytes) -> Secrets12:
+        """To be called when the transcript ends with ClientKeyExchange."""
+        agreed = hs.agreed
+        hash_ = suite_hash(SUITES_12[agreed.cipher_suite])
+        if agreed.extended_main_secret:
+            main = prf.extended_main_secret(hash_, premaster, hs.transcript.digest())
+        else:
+            main = prf.main_secret(hash_, premaster, agreed.client_random, agreed.server_random)
+        if hs.observer is not None:
+            hs.derived("main secret", "premaster secret", main)
+        return cls(hs, main)
+
+    def protection(self, sender: Side) -> Protection12:
+        block = self._block
+        if sender is Side.CLIENT:
+            return Protection12(self._suite, block.client_key, block.client_iv)
+        return Protection12(self._suite, block.server_key, block.server_iv)
+
+    def finished(self, sender: Side) -> Finished:
+        """The Finished of one side over the transcript so far."""
+        return Finished(prf.verify_data(self._hash, self.main, _LABELS[sender], self._hs.transcript.digest()))
+
+    def send_finished(self) -> None:
+        """ChangeCipherSpec, and Finished as the first message under the new key."""
+        hs = self._hs
+        hs.send_change_cipher_spec()
+        hs.write_with(self.protection(hs.side))
+        hs.send(self.finished(hs.side))
+
+    def read_finished(self) -> Generator[Wait, Any, None]:
+        """The peer's ChangeCipherSpec and Finished (RFC 5246 sections 7.1 and 7.4.9)."""
+        hs = self._hs
+        yield CHANGE_CIPHER_SPEC
+        hs.read_with(self.protection(hs.side.peer))
+        expected = self.finished(hs.side.peer)
+        received = yield from hs.expect(Finished)
+        if len(received.verify_data) != prf.VERIFY_DATA_LENGTH:
+            raise PeerMisbehaved(
+                AlertDescription.DECODE_ERROR,
+                "bad-finished-length",
+                "Finished has the wrong length",
+                "RFC 5246 section 7.4.9",
+            )
+        if not hmac.compare_digest(received.verify_data, expected.verify_data):
+            raise PeerMisbehaved(
+                AlertDescription.DECRYPT_ERROR,
+                "bad-finished",
+                "the two sides did not see the same handshake: something was changed on the way",
+                "RFC 5246 section 7.4.9",
+            )
+
+
+def suite_hash(suite: Suite12) -> HashFunction:
+    return hash_function(suite.hash_name)
+
+
+def key_suits(suite: Suite12, kind: str) -> bool:
+    """Whether a certificate with this kind of key goes with the suite (RFC 8422 section 2)."""
+    return (suite.signature == "rsa") == (kind in ("rsa", "rsassa-pss"))
+
+
+def sign12(
+    hs: Handshake, credential: Credential, schemes: tuple[int, ...], content: bytes
+) -> Generator[Question, Any, tuple[int, bytes]]:
+    """Scheme and signature for ServerKeyExchange or CertificateVerify."""
+    scheme = choose_scheme(credential, schemes, ProtocolVersion.TLS_1_2)
+    if scheme is None:
+        raise no_common_scheme()
+    hs.decided(
+        "signature_scheme",
+        scheme,
+        offered=schemes,
+        supported=credential.schemes(ProtocolVersion.TLS_1_2),
+        kind=SignatureScheme,
+        why="our first scheme that the peer accepts",
+        rule="RFC 5246 section 7.4.1.4.1",
+    )
+    return scheme, (yield from sign(hs, credential, scheme, content))
+
+
+def check_signature12(
+    hs: Handshake, key: PeerKey, scheme: int, signature: bytes, content: bytes, offered: tuple[int, ...]
+) -> None:
+    """The signature in ServerKeyExchange or CertificateVerify."""
+    if scheme not in offered:
+        raise illegal(
+            "wrong-signature-type",
+            "the peer signed with a scheme that was not offered",
+            "RFC 5246 section 7.4.3",
+        )
+    outcome = Outcome.FAILED
+    try:
+        verify(key.key, key.kind, scheme, signature, content, ProtocolVersion.TLS_1_2)
+        outcome = Outcome.PASSED
+    finally:
+        if hs.observer is not None:
+            hs.tell(
+                SignatureChecked(
+                    time=hs.now(),
+                    side=hs.side,
+                    rule="RFC 5246 section 7.4.3",
+                    scheme=scheme,
+                    outcome=outcome,
+                    signed=content,
+                    signature=signature,
+                )
+            )
+
+
+def tell_exchange(hs: Handshake, group: int, own: bytes, theirs: bytes, secret: bytes) -> None:
+    if hs.observer is not None:
+        hs.tell(
+            KeyExchanged(
+                time=hs.now(),
+                side=hs.side,
+                rule="RFC 8422 section 5.10",
+                group=group,
+                own_share=own,
+                peer_share=theirs,
+                fingerprint=fingerprint(secret),
+            )
+        )
