@@ -226,7 +226,7 @@ class ServerConfig(Config):
     max_early_data: int = 0  # bytes of 0-RTT data to accept; 0: none
     replay_guard: ReplayGuard | None = None  # needed for early data
     early_data_window: float = 10.0  # seconds that a ticket's age may be off
-    stateless_retry: bool = False  # put the state of a HelloRetryRequest into a cookie
+    cookie_keys: TicketKeys | None = None  # set: the state of a HelloRetryRequest travels in a cookie
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)

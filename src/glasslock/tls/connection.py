@@ -266,7 +266,9 @@ class Connection:
         if self._waiting is CHANGE_CIPHER_SPEC:
             self._resume(b"")
             return
-        first = self._side is Side.SERVER and not self._hs.agreed.client_random
+        # A server that keeps no state between two ClientHellos sees this one first (section 4.3.2).
+        stateless = isinstance(self._config, ServerConfig) and self._config.cookie_keys is not None
+        first = self._side is Side.SERVER and not self._hs.agreed.client_random and not stateless
         if self._hs.application_data or first or not self._is_tls13:
             raise unexpected("unexpected-change-cipher-spec", "a ChangeCipherSpec out of place", "RFC 9846 section 5")
         self._change_cipher_specs += 1

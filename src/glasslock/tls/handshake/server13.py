@@ -32,11 +32,9 @@ from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
 from ..keys.suites import SUITES_13, Suite
 from ..wire import extensions as ext
-from ..wire.codec import u16
+from ..wire.codec import u8, u16
 from ..wire.messages import (
-    HELLO_RETRY_REQUEST_RANDOM,
     Certificate,
-    ClientHello,
     CompressedCertificate,
     EncryptedExtensions,
     EndOfEarlyData,
@@ -46,9 +44,10 @@ from ..wire.messages import (
 )
 from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify
 from .choices import choose_credential, choose_protocol
-from .client_wishes import ClientWishes, offers_tls13, read_wishes
+from .client_wishes import ClientWishes
 from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing
+from .hello_retry import restore_retry, retry
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
@@ -60,7 +59,7 @@ from .keys13 import (
 )
 from .post_handshake import server_after_handshake
 from .request_certificate import authenticate_client, certificate_request
-from .tickets import KnownPsk, accept_early_data, choose_psk, send_tickets
+from .tickets import KnownPsk, accept_early_data, choose_psk, send_tickets, wanted_tickets
 
 _E = ExtensionType
 
@@ -69,11 +68,14 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     """From the ClientHello on."""
     check_requirements(wishes)
     suite = choose_suite(hs, config, wishes)
+    if wishes.cookie is not None and config.cookie_keys is not None:
+        restore_retry(hs, config, wishes, suite)
     choose_protocol(hs, config, wishes)
     psk = choose_psk(hs, config, wishes, suite)
     group = choose_group(hs, config, wishes, psk)
     if group is not None and wishes.shares is not None and group not in wishes.shares:
         wishes = yield from retry(hs, config, wishes, suite, group)
+        check_requirements(wishes)
         psk = choose_psk(hs, config, wishes, suite)
     hs.transcript.start(suite.hash_name)
 
@@ -198,84 +200,6 @@ def choose_group(hs: Handshake, config: ServerConfig, wishes: ClientWishes, psk:
     )
 
 
-# --- HelloRetryRequest (section 4.2.4) ------------------------------------------------------------
-
-
-def retry(
-    hs: Handshake, config: ServerConfig, wishes: ClientWishes, suite: Suite, group: int
-) -> Generator[Wait | Question, bytes, ClientWishes]:
-    """Asks for a key share in the group we chose; returns what the second ClientHello says."""
-    hs.decided(
-        "retry",
-        group,
-        offered=tuple(wishes.shares or ()),
-        kind=NamedGroup,
-        why="the client supports the group but sent no key share for it",
-        rule="RFC 9846 section 4.2.4",
-    )
-    hs.agreed.retried = True
-    extensions = {_E.SUPPORTED_VERSIONS: u16(ProtocolVersion.TLS_1_3), _E.KEY_SHARE: u16(group)}
-    hs.send(
-        ServerHello(
-            HELLO_RETRY_REQUEST_RANDOM,
-            wishes.hello.session_id,
-            suite.id,
-            {int(kind): data for kind, data in extensions.items()},
-        )
-    )
-    hs.transcript.retry(suite.hash_name)
-    if wishes.hello.session_id:
-        hs.send_change_cipher_spec()
-    hs.flush()
-    if wishes.early_data:
-        hs.reader.skippable = config.limits.early_data_skipped
-    hello = yield from hs.expect(ClientHello)
-    hs.reader.skippable = 0
-    second = read_wishes(hello)
-    check_second_hello(wishes, second, group)
-    return second
-
-
-# What the second ClientHello may change (section 4.2.2).
-_CHANGEABLE = frozenset({_E.KEY_SHARE, _E.EARLY_DATA, _E.COOKIE, _E.PRE_SHARED_KEY, _E.PADDING})
-
-
-def check_second_hello(first: ClientWishes, second: ClientWishes, group: int) -> None:
-    """The second ClientHello is the first one but for what the retry allows to change."""
-    one, two = first.hello, second.hello
-    same = (
-        one.legacy_version == two.legacy_version
-        and one.random == two.random
-        and one.session_id == two.session_id
-        and one.cipher_suites == two.cipher_suites
-        and one.compression_methods == two.compression_methods
-        and _fixed(one.extensions) == _fixed(two.extensions)
-    )
-    if not same or not offers_tls13(second):
-        raise illegal(
-            "second-hello-changed",
-            "the second ClientHello changes what must stay the same",
-            "RFC 9846 section 4.2.2",
-        )
-    if second.early_data:
-        raise illegal(
-            "early-data-after-retry",
-            "early data is offered again after HelloRetryRequest",
-            "RFC 9846 section 4.2.2",
-        )
-    if second.shares is None or tuple(second.shares) != (group,):
-        raise illegal(
-            "wrong-retry-share",
-            f"the second ClientHello should have one key share, for {name_of(NamedGroup, group)}",
-            "RFC 9846 section 4.3.8",
-        )
-    check_requirements(second)
-
-
-def _fixed(extensions: Extensions) -> Extensions:
-    return {kind: data for kind, data in extensions.items() if kind not in _CHANGEABLE}
-
-
 # --- ServerHello ----------------------------------------------------------------------------------
 
 
@@ -335,6 +259,8 @@ def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes)
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
     if hs.agreed.early_data_accepted:
         found[_E.EARLY_DATA] = b""
+    if wishes.ticket_request is not None and config.ticket_keys is not None:
+        found[_E.TICKET_REQUEST] = u8(wanted_tickets(hs, config, wishes))
     if wishes.record_size_limit is not None and config.record_size_limit is not None:
         hs.agreed.peer_record_size_limit = wishes.record_size_limit
         # In TLS 1.3 the limit counts the content type as well (RFC 8449 section 4).

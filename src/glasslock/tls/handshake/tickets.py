@@ -231,6 +231,16 @@ def _why_no_early_data(hs: Handshake, config: ServerConfig, psk: KnownPsk | None
 
 # --- NewSessionTicket (section 4.7.1) -------------------------------------------------------------
 
+MAX_TICKETS = 8  # that a client can have for the asking
+
+
+def wanted_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> int:
+    """How many tickets to send: as many as the client asks for, within reason (RFC 9149 section 3)."""
+    if wishes.ticket_request is None:
+        return config.tickets
+    fresh, resumed = wishes.ticket_request
+    return min(resumed if hs.agreed.resumed else fresh, MAX_TICKETS)
+
 
 def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> None:
     """Tickets for later connections, each with a key of its own."""
@@ -238,7 +248,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
     if config.ticket_keys is None or not any(mode in config.psk_modes for mode in modes):
         return
     hash_ = hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name)
-    for number in range(config.tickets):
+    for number in range(wanted_tickets(hs, config, wishes)):
         nonce = u8(number)
         age_add = int.from_bytes(config.random(4), "big")
         content = TicketContent(

@@ -39,7 +39,11 @@ class Transcript:
         """After a HelloRetryRequest, the last message so far, what was before it counts as its own hash."""
         *hello, request = self._messages
         digest = hash_function(hash_name).new(b"".join(hello)).digest()
-        self._messages = [u8(HandshakeType.MESSAGE_HASH) + u24(len(digest)) + digest, request]
+        self._messages = [_message_hash(digest), request]
+
+    def restore_retry(self, first_hello: bytes, request: bytes) -> None:
+        """Puts a retry that somebody else remembers before the ClientHello that is here: its hash and the request."""
+        self._messages = [_message_hash(first_hello), request, *self._messages]
 
     def digest(self) -> bytes:
         """Transcript-Hash of all messages so far."""
@@ -62,3 +66,8 @@ class Transcript:
         other._hash = None if self._hash is None else self._hash.copy()
         other.hash = self.hash
         return other
+
+
+def _message_hash(digest: bytes) -> bytes:
+    """`message_hash`: what stands for a ClientHello that was followed by a HelloRetryRequest (section 4.1)."""
+    return u8(HandshakeType.MESSAGE_HASH) + u24(len(digest)) + digest
