@@ -180,14 +180,14 @@ class Connection:
             raise unexpected("interleaved", "application data inside a handshake message", "RFC 9846 section 5.1")
         early = not hs.application_data
         if early:
-            if not hs.early_data_limit:
+            if hs.early_data_limit is None:
                 raise unexpected("early-application-data", "application data before the handshake is done")
-            if len(fragment) > hs.early_data_limit - 1:
+            if len(fragment) > hs.early_data_limit:
                 raise unexpected("too-much-early-data", "more 0-RTT data than allowed", "RFC 9846 section 4.7.1")
             hs.early_data_limit -= len(fragment)
-        hs.data_received += 1
-        self._warnings = 0
-        if fragment:
+        if fragment:  # an empty record is no progress, so it resets no count
+            hs.data_received += 1
+            self._warnings = 0
             hs.events.append(Data(fragment, early))
             if hs.observer is not None:
                 hs.tell(DataReceived(time=hs.now(), side=self._side, data=fragment))
@@ -278,8 +278,10 @@ class Connection:
     # --- the script
 
     def _start(self, script: Script) -> None:
+        """Up to the first wait: no peer has had a say yet, so what goes wrong here is the caller's to hear as it is."""
         self._script = script
-        self._guarded(self._resume, None)
+        self._resume(None)
+        self._hs.flush()
 
     def _resume(self, value: Any) -> None:
         """Hands the script what it waits for, and answers at once whatever can be answered at once."""
@@ -363,7 +365,7 @@ class Connection:
     def _fail(self, error: TLSError) -> None:
         self._failure = error
         hs = self._hs
-        hs.early_data_limit = 0
+        hs.early_data_limit = None
         if isinstance(error, PeerAlert):
             self._tell_closed(clean=False, problem=str(error))
             return
