@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Protocol
 
 from ..errors import ConfigurationError
@@ -151,7 +150,8 @@ class Config:
 
     def suites(self, version: int) -> tuple[int, ...]:
         """Our cipher suites of one version, in order of preference."""
-        return _suites_of(self.cipher_suites, version)
+        table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
+        return tuple(suite for suite in self.cipher_suites if suite in table)
 
     @property
     def alpn_bytes(self) -> tuple[bytes, ...]:
@@ -234,12 +234,6 @@ class ServerConfig(Config):
             raise ConfigurationError("early data needs a replay_guard and ticket_keys: without them it can be replayed")
         if self.require_client_certificate and self.client_verifier is None:
             raise ConfigurationError("require_client_certificate needs a client_verifier")
-
-
-@cache
-def _suites_of(cipher_suites: tuple[int, ...], version: int) -> tuple[int, ...]:
-    table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
-    return tuple(suite for suite in cipher_suites if suite in table)
 
 
 def _require_known(what: str, values: tuple[int, ...], known: Container[int]) -> None:

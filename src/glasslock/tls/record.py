@@ -228,8 +228,8 @@ class RecordReader:
         self.protection: Protection | None = None
         self.listener: Listener | None = None
         self.tls13 = False  # set once the version is agreed
-        # Bytes of refused 0-RTT data that may still be passed over (RFC 9846 section 4.3.10).
-        self.skippable = 0
+        # Bytes of refused 0-RTT data that may still be passed over (RFC 9846 section 4.3.10); None: none at all.
+        self.skippable: int | None = None
         # A client that cannot follow the server's flight has no key yet to say so.
         self.may_receive_plain_alert = False
 
@@ -272,7 +272,7 @@ class RecordReader:
         protection = self.protection
         outer = header[0]
         if protection is None:
-            if self.skippable and outer == ContentType.APPLICATION_DATA:
+            if self.skippable is not None and outer == ContentType.APPLICATION_DATA:
                 self._skip(len(body))
                 return None
             if outer != ContentType.APPLICATION_DATA and not body:
@@ -289,7 +289,7 @@ class RecordReader:
         try:
             content_type, fragment = protection.open(header, body)
         except BadRecordMac:
-            if self.skippable:
+            if self.skippable is not None:
                 self._skip(len(body))
                 return None
             raise PeerMisbehaved(
@@ -298,7 +298,7 @@ class RecordReader:
                 "a record was not made with the agreed key: it was changed on the way, or the keys differ",
                 "RFC 9846 section 5.2",
             ) from None
-        self.skippable = 0
+        self.skippable = None
         self.may_receive_plain_alert = False
         if self.tls13 and content_type == ContentType.CHANGE_CIPHER_SPEC:
             raise unexpected("protected-change-cipher-spec", "a protected ChangeCipherSpec", "RFC 9846 section 5")
@@ -319,14 +319,15 @@ class RecordReader:
         return content_type, fragment
 
     def _skip(self, length: int) -> None:
-        if length > self.skippable:
+        # What is shorter than any protected record counts as one, or records of nothing would never end.
+        cost = max(length, TAG_LENGTH + 1)
+        if self.skippable is None or cost > self.skippable:
             raise unexpected(
                 "too-much-skipped-early-data",
                 "more 0-RTT data than a refusal has to pass over",
                 "RFC 9846 section 4.3.10",
             )
-        # Never down to zero: that would mean that no refusal is under way.
-        self.skippable = max(1, self.skippable - length)
+        self.skippable -= cost
 
     def _check_header(self, outer: int, length: int) -> None:
         if not 20 <= outer <= 23:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...errors import NegotiationFailed, PeerMisbehaved
+from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
 from ..config import ClientConfig
 from ..session import Session
@@ -11,7 +11,7 @@ from ..wire.messages import ServerHello
 from .client12 import client12
 from .client13 import client13, prepare_early_data
 from .client_hello import first_offer
-from .context import Handshake, Script, illegal
+from .context import Handshake, Script, illegal, missing, wrong_legacy_version
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
 DOWNGRADE_TO_11 = b"DOWNGRD\x00"
@@ -36,7 +36,7 @@ def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> i
     if selected is None:
         version = hello.legacy_version
         if hello.is_retry_request:
-            raise illegal("retry-without-version", "HelloRetryRequest names no version", "RFC 9846 section 4.2.4")
+            raise missing("supported_versions", "HelloRetryRequest")
         if version > ProtocolVersion.TLS_1_2 or version not in config.versions:
             raise unsupported_version(version)
     else:
@@ -48,12 +48,7 @@ def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> i
                 "RFC 9846 section 4.3.1",
             )
         if hello.legacy_version != ProtocolVersion.TLS_1_2:
-            raise PeerMisbehaved(
-                AlertDescription.PROTOCOL_VERSION,
-                "legacy-version",
-                f"ServerHello has the legacy_version {hello.legacy_version:#06x} instead of 0x0303",
-                "RFC 9846 section 4.2.3",
-            )
+            raise wrong_legacy_version("ServerHello", hello.legacy_version, "RFC 9846 section 4.2.3")
     if version < max(config.versions) and hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
         raise illegal("downgrade", "somebody on the way made both sides use an older version", "RFC 9846 section 4.2.3")
     hs.agreed.version = version

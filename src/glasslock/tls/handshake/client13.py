@@ -54,7 +54,7 @@ from .authentication import (
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .client_hello import Offer, OfferedPsk, second_offer
 from .completion import check_finished, complete
-from .context import Handshake, Question, Script, Wait, illegal, missing
+from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
@@ -158,6 +158,8 @@ def check_second_hello(hello: ServerHello, retry_suite: int) -> None:
     selected = hello.extensions.get(_E.SUPPORTED_VERSIONS)
     if selected is None or ext.read_u16(selected, "supported_versions") != ProtocolVersion.TLS_1_3:
         raise illegal("retry-version-changed", "the version changed after HelloRetryRequest", "RFC 9846 section 4.2.4")
+    if hello.legacy_version != ProtocolVersion.TLS_1_2:
+        raise wrong_legacy_version("ServerHello", hello.legacy_version, "RFC 9846 section 4.2.3")
     if hello.cipher_suite != retry_suite:
         raise illegal("retry-suite-changed", "the suite changed after HelloRetryRequest", "RFC 9846 section 4.2.4")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 
+from ...errors import ConfigurationError
 from ...registry import ExtensionType, HandshakeType, ProtocolVersion
 from ..config import ClientConfig
 from ..keys.groups import KeyExchange
@@ -100,6 +102,27 @@ def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, ea
     return offer
 
 
+def host_name(server_name: str | None) -> str | None:
+    """What goes into server_name: no address, no trailing dot (RFC 6066 section 3).
+
+    ConfigurationError for what cannot be a name; international names have to be A-labels already.
+    """
+    if server_name is None or _is_address(server_name):
+        return None
+    name = server_name.removesuffix(".")
+    if not 1 <= len(name) <= ext.MAX_HOST_NAME or not all("!" <= character <= "~" for character in name):
+        raise ConfigurationError(f"{server_name!r} is no host name in ASCII form")
+    return name
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _suites(config: ClientConfig) -> tuple[int, ...]:
     suites: tuple[int, ...] = ()
     for version in config.versions:
@@ -130,8 +153,9 @@ def _extensions(
 ) -> Extensions:
     """Everything but pre_shared_key, which has to be last and is added with its binders."""
     found: Extensions = {}
-    if hs.agreed.server_name is not None:
-        found[_E.SERVER_NAME] = ext.write_server_name(hs.agreed.server_name)
+    name = host_name(hs.agreed.server_name)
+    if name is not None:
+        found[_E.SERVER_NAME] = ext.write_server_name(name)
     if ProtocolVersion.TLS_1_2 in config.versions:
         found[_E.EXTENDED_MAIN_SECRET] = b""
         found[_E.RENEGOTIATION_INFO] = b"\x00"

@@ -102,7 +102,7 @@ class Handshake:
         self.agreed = Agreed()
         self.events: list[Event] = []
         self.application_data = False  # may the peer's application data be delivered?
-        self.early_data_limit = 0  # bytes of 0-RTT data still acceptable (server)
+        self.early_data_limit: int | None = None  # bytes of 0-RTT data still acceptable (server); None: none at all
         self.early_data_writable = 0  # bytes of 0-RTT data still allowed (client)
         self.read_secret = self.write_secret = b""
         self.resumption_secret = b""
@@ -292,4 +292,14 @@ def missing(extension: str, where: str) -> PeerMisbehaved:
         "missing-extension",
         f"{where} lacks the extension {extension}",
         "RFC 9846 section 9.2",
+    )
+
+
+def wrong_legacy_version(where: str, version: int, rule: str) -> PeerMisbehaved:
+    """The exception for a TLS 1.3 hello whose frozen version field is not that of TLS 1.2."""
+    return PeerMisbehaved(
+        AlertDescription.PROTOCOL_VERSION,
+        "legacy-version",
+        f"{where} has the legacy_version {version:#06x} instead of 0x0303",
+        rule,
     )

@@ -53,7 +53,7 @@ def retry(
     if wishes.early_data:
         hs.reader.skippable = config.limits.early_data_skipped
     hello = yield from hs.expect(ClientHello)
-    hs.reader.skippable = 0
+    hs.reader.skippable = None
     second = read_wishes(hello)
     if second.cookie != cookie:
         raise illegal("wrong-cookie", "the second ClientHello has another cookie than ours", "RFC 9846 section 4.3.2")

@@ -46,7 +46,7 @@ from .authentication import PeerWishes, open_certificate, send_certificate, send
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
-from .context import Handshake, Question, Script, Wait, illegal, missing
+from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
 from .hello_retry import restore_retry, retry
 from .keys13 import (
     ApplicationSecrets,
@@ -95,7 +95,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
 
     if early:
         yield from hs.expect(EndOfEarlyData)
-        hs.early_data_limit = 0
+        hs.early_data_limit = None
         hs.read_with(protection(hs, secrets.client, "handshake"))
     if asked:
         message = yield from hs.expect(CompressedCertificate, Certificate)
@@ -118,6 +118,8 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
 
 def check_requirements(wishes: ClientWishes) -> None:
     """What a ClientHello for TLS 1.3 must have (section 9.2), and its fixed fields (section 4.2.2)."""
+    if wishes.hello.legacy_version != ProtocolVersion.TLS_1_2:
+        raise wrong_legacy_version("ClientHello", wishes.hello.legacy_version, "RFC 9846 section 4.2.2")
     if wishes.hello.compression_methods != b"\x00":
         raise illegal(
             "compression",

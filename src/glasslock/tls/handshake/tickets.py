@@ -185,6 +185,7 @@ def accept_early_data(
     """Whether we take the client's early data; if so, it is read under its own key from here on."""
     if not wishes.early_data:
         return False
+    ticket = psk.ticket if psk is not None else None
     problem = _why_no_early_data(hs, config, psk)
     hs.decided(
         "early_data",
@@ -192,7 +193,7 @@ def accept_early_data(
         why=problem or "a fresh, single-use ticket of this suite and protocol",
         rule="RFC 9846 section 8",
     )
-    if problem:
+    if problem or ticket is None:
         return False
     digest = hs.transcript.digest()
     secret = schedule.client_early_traffic(digest)
@@ -200,7 +201,7 @@ def accept_early_data(
     log_secret(hs, "CLIENT_EARLY_TRAFFIC_SECRET", secret)
     log_secret(hs, "EARLY_EXPORTER_SECRET", hs.agreed.early_exporter_secret)
     hs.agreed.early_data_accepted = True
-    hs.early_data_limit = config.max_early_data
+    hs.early_data_limit = ticket.max_early_data
     hs.read_with(protection(hs, secret, "early data"))
     return True
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import Protocol
 
 
@@ -65,17 +65,17 @@ class HashFunction:
 
     def expand_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
         """HKDF-Expand-Label(Secret, Label, Context, Length)."""
-        return self.expand(secret, _label(label, len(context), length) + context, length)
+        info = b"%b%b%b%b" % (
+            length.to_bytes(2, "big"),
+            (6 + len(label)).to_bytes(1, "big"),
+            b"tls13 " + label,
+            len(context).to_bytes(1, "big") + context,
+        )
+        return self.expand(secret, info, length)
 
     def derive_secret(self, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret(Secret, Label, Messages), with the hash of the messages in place of them."""
         return self.expand_label(secret, label, transcript_hash, self.length)
-
-
-@lru_cache(maxsize=256)
-def _label(label: bytes, context_length: int, length: int) -> bytes:
-    """The beginning of HkdfLabel; the protocol uses two dozen different ones."""
-    return b"%b%ctls13 %b%c" % (length.to_bytes(2, "big"), 6 + len(label), label, context_length)
 
 
 @cache

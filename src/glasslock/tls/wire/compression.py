@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from functools import lru_cache
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CertificateCompressionAlgorithm
 
 
-@lru_cache(maxsize=64)
 def compress(algorithm: int, data: bytes) -> bytes:
-    """A compressed copy, kept, since a server sends the same one to everybody."""
+    """A compressed copy; only called for algorithms of the config."""
     if algorithm == CertificateCompressionAlgorithm.ZLIB:
         return zlib.compress(data)
     if algorithm == CertificateCompressionAlgorithm.BROTLI:

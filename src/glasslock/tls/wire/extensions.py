@@ -13,6 +13,7 @@ from ...registry import AlertDescription, ExtensionType
 from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16
 
 HOST_NAME = 0  # the only NameType that server_name has (RFC 6066 section 3)
+MAX_HOST_NAME = 255  # bytes: more than any name in the DNS can have
 OCSP = 1  # the only CertificateStatusType in use (RFC 6066 section 8)
 
 
@@ -26,14 +27,14 @@ def write_server_name(host_name: str) -> bytes:
 
 
 def read_server_name(data: bytes) -> str:
-    """The host name a client asks for; illegal_parameter for what cannot be a name."""
+    """The host name a client asks for; decode_error for what cannot be a name."""
     reader = Reader(data, "server_name")
     names = Reader(reader.vector16(1), "server_name")
     reader.finish()
     kind = names.u8()
     name = names.vector16(1)
     names.finish()
-    if kind != HOST_NAME or not name.isascii() or 0 in name:
+    if kind != HOST_NAME or len(name) > MAX_HOST_NAME or not name.isascii() or 0 in name:
         raise decode_error("server_name holds no ASCII host name", "RFC 6066 section 3", "bad-server-name")
     return name.decode("ascii")
 
