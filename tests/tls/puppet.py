@@ -11,10 +11,20 @@ from typing import Any
 from unittest import mock
 
 from glasslock.registry import ContentType, HandshakeType
-from glasslock.tls import ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection, Session
+from glasslock.tls import (
+    ClientConfig,
+    ClientConnection,
+    Connection,
+    ExternalPsk,
+    ServerConfig,
+    ServerConnection,
+    Session,
+)
 from glasslock.tls import connection as connection_module
 from glasslock.tls.handshake.context import Handshake
-from glasslock.tls.wire import messages
+from glasslock.tls.keys.key_schedule import KeySchedule, finished_mac
+from glasslock.tls.keys.suites import SUITES_13
+from glasslock.tls.wire import extensions, messages
 
 # From one message that is about to be sent to those that are sent in its place.
 Alter = Callable[[HandshakeType, bytes], Iterable[bytes]]
@@ -81,6 +91,31 @@ def change(kind: HandshakeType, edit: Callable[[Any], None], occurrence: int = 0
         return (message.encode(),)
 
     return alter
+
+
+def change_and_bind(edit: Callable[[Any], None], *keys: ExternalPsk | Session) -> Alter:
+    """Changes the first ClientHello and makes the binders of these keys, the first ones offered, right again."""
+
+    def alter(kind: HandshakeType, raw: bytes) -> Iterable[bytes]:
+        if kind is not HandshakeType.CLIENT_HELLO:
+            return (raw,)
+        hello = messages.ClientHello.parse(raw)
+        edit(hello)
+        offered = extensions.read_offered_psks(hello.extensions[41])
+        truncated = hello.encode()[: -offered.binders_length]
+        binders = [_binder(key, truncated) for key in keys] + list(offered.binders[len(keys) :])
+        hello.extensions[41] = extensions.write_offered_psks(offered.identities, tuple(binders))
+        return (hello.encode(),)
+
+    return alter
+
+
+def _binder(key: ExternalPsk | Session, truncated: bytes) -> bytes:
+    external = isinstance(key, ExternalPsk)
+    secret = key.key if isinstance(key, ExternalPsk) else key.psk
+    hash_name = key.hash_name if isinstance(key, ExternalPsk) else SUITES_13[key.cipher_suite].hash_name
+    schedule = KeySchedule(hash_name, secret)
+    return finished_mac(schedule.hash, schedule.binder_key(external), schedule.hash.new(truncated).digest())
 
 
 def replace(kind: HandshakeType, *others: bytes) -> Alter:

@@ -215,7 +215,7 @@ def test_addresses_are_not_sent_as_server_name(address: str) -> None:
     seen: list[str | None] = []
 
     class Verifier:
-        def verify(self, chain: Sequence[bytes], server_name: str | None, **_: object) -> None:  # noqa: ARG002
+        def verify(self, chain: Sequence[bytes], server_name: str | None, **_: object) -> None:
             seen.append(server_name)
 
     connected = pair(client_config(verifier=Verifier()), name=address).done()

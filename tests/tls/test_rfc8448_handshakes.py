@@ -235,7 +235,7 @@ class RecordedTicketKeys:
 class RecordedCookieKeys:
     """Seals every state into the RFC's cookie."""
 
-    def seal(self, plaintext: bytes) -> bytes:  # noqa: ARG002
+    def seal(self, plaintext: bytes) -> bytes:
         request = ServerHello.parse(trace("hello-retry-request").message("ServerHello"))
         return request.extensions[ExtensionType.COOKIE][2:]
 

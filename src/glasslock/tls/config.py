@@ -18,6 +18,7 @@ from ..registry import (
     CipherSuite,
     NamedGroup,
     ProtocolVersion,
+    PskKeyExchangeMode,
     Side,
     SignatureScheme,
 )
@@ -26,7 +27,7 @@ from .credentials import Credential
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
-from .session import ExternalPsk, ReplayGuard, SessionStore, TicketKeys
+from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -180,6 +181,7 @@ class ClientConfig(Config):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
+        _require_psk_modes(self.psk_modes)
         if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
             raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
 
@@ -232,8 +234,16 @@ class ServerConfig(Config):
         Config.__post_init__(self)
         if self.max_early_data and (self.replay_guard is None or self.ticket_keys is None):
             raise ConfigurationError("early data needs a replay_guard and ticket_keys: without them it can be replayed")
+        _require_psk_modes(self.psk_modes)
+        if not 0 < self.ticket_lifetime <= MAX_TICKET_LIFETIME:
+            raise ConfigurationError("ticket_lifetime must be 1 to 604800 seconds, a week (RFC 9846 section 4.7.1)")
         if self.require_client_certificate and self.client_verifier is None:
             raise ConfigurationError("require_client_certificate needs a client_verifier")
+
+
+def _require_psk_modes(modes: tuple[int, ...]) -> None:
+    if not set(modes) <= set(PskKeyExchangeMode):
+        raise ConfigurationError("psk_modes may hold 0 (psk_ke) and 1 (psk_dhe_ke) only (RFC 9846 section 4.3.9)")
 
 
 def _require_known(what: str, values: tuple[int, ...], known: Container[int]) -> None:

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..errors import ConfigurationError
+from .keys.suites import SUITES_13
 
 MAX_TICKET_LIFETIME = 7 * 24 * 3600  # seconds
 
@@ -100,6 +101,16 @@ class ExternalPsk:
     max_early_data: int = 0  # bytes; needs `cipher_suite` and, if used, `alpn`
     cipher_suite: int = 0
     alpn: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.identity) < 1 << 16:
+            raise ConfigurationError("the identity of an external PSK has 1 to 65535 bytes (RFC 9846 section 4.3.11)")
+        if not self.key or self.hash_name not in ("sha256", "sha384"):
+            raise ConfigurationError("an external PSK needs a key, and sha256 or sha384 as its hash")
+        if self.max_early_data:
+            suite = SUITES_13.get(self.cipher_suite)
+            if suite is None or suite.hash_name != self.hash_name:
+                raise ConfigurationError("early data needs the PSK's cipher_suite, of TLS 1.3 and with its hash")
 
 
 class TicketKeys:

@@ -78,7 +78,7 @@ def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, ea
     hs.agreed.client_random = random
     tls13 = ProtocolVersion.TLS_1_3 in config.versions
     tls12 = ProtocolVersion.TLS_1_2 in config.versions
-    psks = offered_psks(hs, config, session) if tls13 else []
+    psks = offered_psks(hs, config, session) if tls13 and config.psk_modes else []
     session12 = session if tls12 and session is not None and session.version == ProtocolVersion.TLS_1_2 else None
     exchanges = {group: config.generate_key(group) for group in config.initial_key_shares()} if tls13 else {}
     early = bool(early_data and psks and psks[0].max_early_data)

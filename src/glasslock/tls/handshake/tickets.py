@@ -5,13 +5,13 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from ...errors import PeerMisbehaved
+from ...errors import ConfigurationError, GlasslockError, PeerMisbehaved
 from ...registry import AlertDescription, ExtensionType, ProtocolVersion, PskKeyExchangeMode
 from ..config import ServerConfig
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import KeySchedule, finished_mac, resumption_psk
 from ..keys.suites import SUITES_13, Suite
-from ..session import ExternalPsk
+from ..session import ExternalPsk, ReplayGuard
 from ..wire.codec import Reader, u8, u16, u32, u64, vector8, vector24
 from ..wire.messages import NewSessionTicket
 from .client_wishes import ClientWishes
@@ -116,11 +116,21 @@ def _known(hs: Handshake, config: ServerConfig, identity: bytes, suite: Suite, w
             hs.decided("resumption", "not with this ticket", why=problem)
             return None
         return KnownPsk(0, ticket.psk, True, ticket=ticket)
-    if config.find_external_psk is not None:
-        external = config.find_external_psk(identity)
-        if external is not None and external.hash_name == suite.hash_name:
-            return KnownPsk(0, external.key, True, external=external)
+    external = _find_external(config, identity)
+    if external is not None and external.hash_name == suite.hash_name:
+        return KnownPsk(0, external.key, True, external=external)
     return None
+
+
+def _find_external(config: ServerConfig, identity: bytes) -> ExternalPsk | None:
+    if config.find_external_psk is None:
+        return None
+    try:
+        return config.find_external_psk(identity)
+    except GlasslockError:
+        raise
+    except Exception as problem:  # foreign code: whatever it raises must not leave the engine
+        raise ConfigurationError(f"the search for an external PSK failed: {problem!r}") from problem
 
 
 def _open_ticket(config: ServerConfig, identity: bytes) -> TicketContent | None:
@@ -225,9 +235,15 @@ def _why_no_early_data(hs: Handshake, config: ServerConfig, psk: KnownPsk | None
     skew = claimed - (hs.now() - psk.ticket.issued_at / 1000)
     if abs(skew) > config.early_data_window:
         return f"the ticket's age is off by {skew:.1f} seconds: an old ClientHello may be replayed"
-    if not config.replay_guard.first_use(psk.binder, 2 * config.early_data_window):
-        return "this ClientHello was seen before: a replay"
-    return ""
+    return _seen_before(config.replay_guard, psk.binder, 2 * config.early_data_window)
+
+
+def _seen_before(guard: ReplayGuard, binder: bytes, lifetime: float) -> str:
+    """Only what was checked identifies a ClientHello: the binder of the key in use (section 8.2)."""
+    try:
+        return "" if guard.first_use(binder, lifetime) else "this ClientHello was seen before: a replay"
+    except Exception as problem:  # noqa: BLE001 (foreign code; what it cannot tell is not taken, at the cost of a round trip)
+        return f"the replay guard failed: {problem!r}"
 
 
 # --- NewSessionTicket (section 4.7.1) -------------------------------------------------------------
