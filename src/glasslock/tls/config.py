@@ -128,6 +128,7 @@ class Config:
     groups: tuple[int, ...] = DEFAULT_GROUPS
     signature_schemes: tuple[int, ...] = DEFAULT_SIGNATURE_SCHEMES
     alpn_protocols: tuple[str, ...] = ()
+    verify_resumed: bool = True  # a resumption judges the first handshake's certificates again, as of now
     certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
     record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
     padding: Callable[[int], int] | None = None  # fragment length to padding length, both in bytes

@@ -89,6 +89,14 @@ class Connection:
         return self._hs.application_data
 
     @property
+    def can_send(self) -> bool:
+        """Whether `send_data` works: once the handshake is done, and on a TLS 1.3 server already before the client's
+        Finished, unless it asked for the client's certificate. Until then nobody has shown to be there (a replay can
+        bring a server this far), so only an answer to early data should go out so soon (RFC 9846 section 2.3).
+        """
+        return self._hs.may_send and not self._sent_close and self._failure is None
+
+    @property
     def failure(self) -> TLSError | None:
         """The error that ended this connection, if one did."""
         return self._failure
@@ -137,6 +145,7 @@ class Connection:
         if not isinstance(self._waiting, Question):
             raise ConfigurationError("the connection has asked no question")
         self._guarded(self._resume, value)
+        self._guarded(self._read_messages, b"")  # the rest of the record that brought the question
         self._work()
         return self.take_events()
 
@@ -194,7 +203,7 @@ class Connection:
 
     def _read_messages(self, fragment: bytes) -> None:
         self._messages = self._messages + fragment if self._messages else fragment
-        while len(self._messages) >= _HEADER:
+        while len(self._messages) >= _HEADER and not isinstance(self._waiting, Question):
             messages = self._messages
             end = _HEADER + int.from_bytes(messages[1:_HEADER], "big")
             self._check_message_size(messages[0], end - _HEADER)
@@ -202,8 +211,6 @@ class Connection:
                 return
             self._messages = messages[end:]
             self._resume(messages[:end])
-            if isinstance(self._waiting, Question):
-                return
 
     def _check_message_size(self, kind: int, length: int) -> None:
         limits = self._config.limits
@@ -317,7 +324,7 @@ class Connection:
         hs = self._hs
         if self._failure is not None:
             raise self._failure
-        if not hs.application_data:
+        if not hs.may_send:
             raise ConfigurationError("application data can be sent once the handshake is done")
         if self._sent_close:
             raise ConfigurationError("nothing can be sent after close")

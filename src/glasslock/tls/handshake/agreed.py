@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..credentials import Credential
+
 
 @dataclass(slots=True)
 class Agreed:
@@ -19,11 +21,12 @@ class Agreed:
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     peer_ocsp_response: bytes | None = field(default=None, repr=False)
     peer_sct_list: bytes | None = field(default=None, repr=False)
-    own_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    credential: Credential | None = None  # the one of ours that the peer was shown
     resumed: bool = False
     retried: bool = False
     external_psk: bytes | None = None  # its identity
     early_data_accepted: bool = False
+    ticket_age_skew: float | None = None  # seconds by which the client's view of its ticket's age is off (server)
     extended_main_secret: bool = True
     secure_renegotiation: bool = True  # RFC 5746; TLS 1.3 has no renegotiation at all
     client_random: bytes = b""
@@ -32,3 +35,8 @@ class Agreed:
     early_exporter_secret: bytes = field(default=b"", repr=False)
     main_secret: bytes = field(default=b"", repr=False)  # TLS 1.2
     peer_record_size_limit: int | None = None
+
+    @property
+    def own_chain(self) -> tuple[bytes, ...]:
+        """The certificates that the peer was shown, leaf first."""
+        return self.credential.chain if self.credential is not None else ()

@@ -78,7 +78,7 @@ def send_certificate(hs: Handshake, credential: Credential | None, wishes: PeerW
     if wishes.wants_scts and credential.sct_list:
         entries[0].extensions[ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
     certificate = Certificate(tuple(entries), context)
-    hs.agreed.own_chain = credential.chain
+    hs.agreed.credential = credential
     for algorithm in hs.config.certificate_compression:
         if algorithm in wishes.compression:
             body = certificate.body()
@@ -299,6 +299,14 @@ def verify_peer(hs: Handshake, verifier: PeerVerifier, server_name: str | None) 
     deferred = getattr(verifier, "deferred", False)
     answer = None if deferred else partial(_verify_now, verifier, request, hs)
     yield from hs.ask("verify", request, answer)
+
+
+def verify_again(
+    hs: Handshake, verifier: PeerVerifier | None, server_name: str | None
+) -> Generator[Question, Any, None]:
+    """In a resumption: what was good then may have expired, been revoked or lost our trust since."""
+    if hs.agreed.peer_chain and hs.config.verify_resumed and verifier is not None:
+        yield from verify_peer(hs, verifier, server_name)
 
 
 def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> None:

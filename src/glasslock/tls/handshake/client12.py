@@ -48,7 +48,7 @@ from ..wire.messages12 import (
     ServerHelloDone,
     ServerKeyExchange,
 )
-from .authentication import PeerKey, verify_peer
+from .authentication import PeerKey, verify_again, verify_peer
 from .client13 import accept_protocol
 from .client_certificate import choose_client_credential
 from .client_hello import Offer
@@ -79,7 +79,7 @@ def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     suite = accept_hello(hs, config, offer, hello)
     hs.skip_hello_requests = True
     if is_resumption(offer, hello):
-        yield from resume(hs, offer, hello)
+        yield from resume(hs, config, offer, hello)
     else:
         yield from full_handshake(hs, config, hello, suite)
     complete(hs)
@@ -148,7 +148,7 @@ def is_resumption(offer: Offer, hello: ServerHello) -> bool:
     return offer.session12 is not None and bool(hello.session_id) and hello.session_id == offer.hello.session_id
 
 
-def resume(hs: Handshake, offer: Offer, hello: ServerHello) -> Script:
+def resume(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Script:
     """The short handshake: the server proves first that it still has the secret."""
     session = offer.session12
     agreed = hs.agreed
@@ -172,6 +172,7 @@ def resume(hs: Handshake, offer: Offer, hello: ServerHello) -> Script:
     hs.decided("resumption", "session", why="the server knows the session", rule="RFC 5077")
     hs.transcript.start(SUITES_12[hello.cipher_suite].hash_name)
     secrets = Secrets12(hs, session.psk)
+    yield from verify_again(hs, config.verifier, agreed.server_name)
     ticket = None
     if _E.SESSION_TICKET in hello.extensions:
         ticket = yield from hs.expect(NewSessionTicket12)
@@ -280,7 +281,7 @@ def answer(
     if request is not None:
         credential = choose_client_credential(config, request.schemes, request.authorities, ProtocolVersion.TLS_1_2)
         hs.send(Certificate12(credential.chain if credential else ()))
-        hs.agreed.own_chain = credential.chain if credential else ()
+        hs.agreed.credential = credential
     if share is not None:
         group, theirs = share
         exchange = config.generate_key(group)

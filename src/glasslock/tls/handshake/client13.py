@@ -49,6 +49,7 @@ from .authentication import (
     open_certificate,
     read_certificate,
     schemes_in_certificate_verify,
+    verify_again,
     verify_peer,
 )
 from .client_certificate import answer_certificate_request, read_certificate_request
@@ -78,15 +79,17 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
         hello = yield from hs.expect(ServerHello)
         check_second_hello(hello, retry_suite)
     psk, schedule = accept_hello(hs, config, offer, hello)
-    secrets = enter_handshake_keys(hs, schedule)
+    secrets = enter_handshake_keys(hs, config, offer, schedule)
 
     answers = yield from hs.expect(EncryptedExtensions)
     accept_extensions(hs, config, offer, answers, psk)
-    if not hs.agreed.early_data_accepted:
-        stop_early_data(hs, config, offer, secrets)
+    if offer.early_data and not hs.agreed.early_data_accepted:
+        stop_early_data(hs, secrets)
     request = None
     if psk is None:
         request = yield from authenticate_server(hs, config, offer)
+    else:
+        yield from verify_again(hs, config.verifier, hs.agreed.server_name)
 
     expected = finished(hs, schedule, secrets.server)
     check_finished((yield from hs.expect(Finished)), expected)
@@ -142,9 +145,8 @@ def try_again(hs: Handshake, config: ClientConfig, offer: Offer, request: Server
         )
     hs.agreed.retried = True
     if offer.early_data:
-        hs.early_data_writable = 0
+        refuse_early_data(hs, "there was a HelloRetryRequest")
         hs.write_with(None)
-        hs.events.append(EarlyDataRefused())
     elif config.middlebox_compatibility and offer.hello.session_id:
         hs.send_change_cipher_spec()
     second_offer(hs, offer, SUITES_13[suite].hash_name)
@@ -269,9 +271,13 @@ def inherit(hs: Handshake, psk: OfferedPsk) -> None:
     hs.decided("resumption", "session ticket" if psk.session else "external PSK", why="the server knows the key")
 
 
-def enter_handshake_keys(hs: Handshake, schedule: KeySchedule) -> HandshakeSecrets:
-    """From here on the server's messages are encrypted, and soon ours."""
+def enter_handshake_keys(hs: Handshake, config: ClientConfig, offer: Offer, schedule: KeySchedule) -> HandshakeSecrets:
+    """From here on everything is encrypted; our early data, if we are still sending it, under its own key."""
     secrets = HandshakeSecrets(hs, schedule)
+    if not offer.early_data:
+        if config.middlebox_compatibility and not hs.agreed.retried and offer.hello.session_id:
+            hs.send_change_cipher_spec()
+        hs.write_with(protection(hs, secrets.client, "handshake"))
     hs.read_with(protection(hs, secrets.server, "handshake"))
     schedule.mix_nothing()
     return secrets
@@ -388,15 +394,16 @@ def accept_early_data(hs: Handshake, offer: Offer, data: bytes, psk: OfferedPsk 
     hs.decided("early_data", "accepted", why="the server takes what we sent ahead", rule="RFC 9846 section 4.3.10")
 
 
-def stop_early_data(hs: Handshake, config: ClientConfig, offer: Offer, secrets: HandshakeSecrets) -> None:
-    """No (more) early data: our next records are under the handshake's keys."""
-    if offer.early_data:
-        hs.early_data_writable = 0
-        hs.events.append(EarlyDataRefused())
-        hs.decided("early_data", "refused", why="the server did not accept it", rule="RFC 9846 section 4.3.10")
-    elif config.middlebox_compatibility and not hs.agreed.retried and offer.hello.session_id:
-        hs.send_change_cipher_spec()
+def stop_early_data(hs: Handshake, secrets: HandshakeSecrets) -> None:
+    """The server does without our early data: our next records are under the handshake's keys."""
+    refuse_early_data(hs, "the server did not accept it")
     hs.write_with(protection(hs, secrets.client, "handshake"))
+
+
+def refuse_early_data(hs: Handshake, why: str) -> None:
+    hs.early_data_writable = 0
+    hs.events.append(EarlyDataRefused())
+    hs.decided("early_data", "refused", why=why, rule="RFC 9846 section 4.3.10")
 
 
 def end_early_data(hs: Handshake, secrets: HandshakeSecrets) -> None:

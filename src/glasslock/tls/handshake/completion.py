@@ -33,7 +33,7 @@ def check_finished(received: Finished, expected: Finished) -> None:
 def complete(hs: Handshake) -> None:
     """Both sides have shown that they saw the same handshake."""
     agreed = hs.agreed
-    hs.application_data = True
+    hs.application_data = hs.may_send = True
     hs.events.append(HandshakeDone())
     if hs.observer is not None:
         hs.tell(

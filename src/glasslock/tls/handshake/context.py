@@ -77,6 +77,7 @@ class Handshake:
         "final_transcript",
         "key_log",
         "key_update_pending",
+        "may_send",
         "now",
         "observer",
         "read_secret",
@@ -102,6 +103,7 @@ class Handshake:
         self.agreed = Agreed()
         self.events: list[Event] = []
         self.application_data = False  # may the peer's application data be delivered?
+        self.may_send = False  # may we send application data?
         self.early_data_limit: int | None = None  # bytes of 0-RTT data still acceptable (server); None: none at all
         self.early_data_writable = 0  # bytes of 0-RTT data still allowed (client)
         self.read_secret = self.write_secret = b""

@@ -43,7 +43,7 @@ from ..wire.messages12 import (
     ServerHelloDone,
     ServerKeyExchange,
 )
-from .authentication import PeerKey, verify_peer
+from .authentication import PeerKey, verify_again, verify_peer
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
@@ -250,6 +250,7 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     say_hello(hs, config, wishes, wishes.hello.session_id, renew, staple=False)
     hs.transcript.start(SUITES_12[session.cipher_suite].hash_name)
     secrets = Secrets12(hs, session.psk)
+    yield from verify_again(hs, config.client_verifier, None)
     if renew:
         send_ticket(hs, config, wishes, secrets)
     secrets.send_finished()
@@ -268,7 +269,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     session_id = config.random(32) if by_id else b""
     say_hello(hs, config, wishes, session_id, ticket, staple)
     hs.send(Certificate12(credential.chain))
-    hs.agreed.own_chain = credential.chain
+    hs.agreed.credential = credential
     if staple and credential.ocsp_response is not None:
         hs.send(CertificateStatus(credential.ocsp_response))
     group = choose_group(config, wishes) if suite.ephemeral else None

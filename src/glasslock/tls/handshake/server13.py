@@ -42,7 +42,7 @@ from ..wire.messages import (
     Finished,
     ServerHello,
 )
-from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify
+from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify, verify_again
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
@@ -84,6 +84,8 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     early = accept_early_data(hs, config, wishes, psk, schedule)
     say_hello(hs, config, wishes, psk, group, schedule)
     secrets = enter_handshake_keys(hs, config, wishes, schedule)
+    if psk is not None:
+        yield from verify_again(hs, config.client_verifier, None)
 
     hs.send(answer_extensions(hs, config, wishes))
     asked = psk is None and config.client_verifier is not None
@@ -92,6 +94,8 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     hs.send(finished(hs, schedule, secrets.server))
     application = ApplicationSecrets(hs, schedule)
     write_application(hs, application.server)
+    # An answer to early data need not wait for the client's Finished, unless it depends on who the client is.
+    hs.may_send = not asked
 
     if early:
         yield from hs.expect(EndOfEarlyData)

@@ -176,6 +176,8 @@ def _inherit(hs: Handshake, psk: KnownPsk) -> None:
     agreed.resumed = True
     if psk.ticket is not None:
         agreed.peer_chain = psk.ticket.client_chain
+        claimed = (psk.obfuscated_age - psk.ticket.age_add) % (1 << 32) / 1000
+        agreed.ticket_age_skew = claimed - (hs.now() - psk.ticket.issued_at / 1000)
     if psk.external is not None:
         agreed.external_psk = psk.external.identity
     hs.decided(
@@ -231,8 +233,7 @@ def _why_no_early_data(hs: Handshake, config: ServerConfig, psk: KnownPsk | None
         return "the cipher suite is another one"
     if psk.ticket.alpn != (hs.agreed.alpn or ""):
         return "the application protocol is another one"
-    claimed = (psk.obfuscated_age - psk.ticket.age_add) % (1 << 32) / 1000
-    skew = claimed - (hs.now() - psk.ticket.issued_at / 1000)
+    skew = hs.agreed.ticket_age_skew or 0.0
     if abs(skew) > config.early_data_window:
         return f"the ticket's age is off by {skew:.1f} seconds: an old ClientHello may be replayed"
     return _seen_before(config.replay_guard, psk.binder, 2 * config.early_data_window)
