@@ -221,6 +221,35 @@ class CertificateCompressionAlgorithm(IntEnum):
     ZSTD = 3
 
 
+class ECHClientHelloType(IntEnum):
+    """Which of the two hellos an encrypted_client_hello extension stands in (RFC 9849 section 5)."""
+
+    OUTER = 0
+    INNER = 1
+
+
+class HpkeKem(IntEnum):
+    """How HPKE agrees on a secret with the holder of a public key (RFC 9180 section 7.1)."""
+
+    DHKEM_P256_HKDF_SHA256 = 0x0010
+    DHKEM_X25519_HKDF_SHA256 = 0x0020
+
+
+class HpkeKdf(IntEnum):
+    """How HPKE derives keys (RFC 9180 section 7.2)."""
+
+    HKDF_SHA256 = 0x0001
+    HKDF_SHA384 = 0x0002
+
+
+class HpkeAead(IntEnum):
+    """How HPKE encrypts (RFC 9180 section 7.3)."""
+
+    AES_128_GCM = 0x0001
+    AES_256_GCM = 0x0002
+    CHACHA20_POLY1305 = 0x0003
+
+
 class Side(IntEnum):
     """Which end of a connection: the one that opens it or the one that answers."""
 
@@ -255,5 +284,6 @@ _ONE_BYTE = frozenset(
         PskKeyExchangeMode,
         KeyUpdateRequest,
         CertificateType,
+        ECHClientHelloType,
     }
 )
