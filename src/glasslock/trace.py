@@ -100,11 +100,16 @@ class TcpInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpPacket:
-    """One captured packet of the TCP handshake: `direction` is `sent` or `received`."""
+    """One captured packet of the TCP handshake: `direction` is `sent` or `received`.
+
+    `flags` reads `SYN`, `SYN ACK` or `ACK`; `options` are in words and in their order on the wire;
+    `raw` begins with the IP header.
+    """
 
     time: float
     direction: str
     flags: str
+    ttl: int | None = None  # the hop limit of IPv6
     sequence: int
     acknowledgment: int
     window: int
