@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -15,7 +17,7 @@ import glasslock
 from glasslock.tcp import capture as capture_module
 from glasslock.tcp import dial
 from glasslock.tcp.capture import HandshakeCapture
-from glasslock.tcp.packet import parse_packet
+from glasslock.tcp.packet import ACK, PSH, SYN, parse_packet
 from glasslock.trace import TcpConnected, TcpPacket, TraceRecord
 
 from .conftest import Listeners, needs_ipv6
@@ -182,3 +184,85 @@ def test_closing_twice_is_fine() -> None:
     capture.close()
     capture.close()
     assert list(capture.collect(("127.0.0.1", 1), ("127.0.0.1", 443))) == []
+
+
+# --- what a real network may show, played through a tap that is none ----------------------------------
+
+OURS, PEER = ("127.0.0.1", 49606), ("127.0.0.1", 36219)
+
+
+class Tap:
+    """Gives packets, each with the interface on which it was seen; or errors."""
+
+    def __init__(self, *shown: tuple[bytes, str] | OSError) -> None:
+        self._shown = list(shown)
+
+    def recvmsg(self, *_: int) -> tuple[bytes, list[object], int, tuple[str, int, int, int, bytes]]:
+        if not self._shown:
+            raise BlockingIOError
+        shown = self._shown.pop(0)
+        if isinstance(shown, OSError):
+            raise shown
+        data, interface = shown
+        return data, [], 0, (interface, 0x0800, 0, 1, b"")
+
+    def close(self) -> None:
+        pass
+
+
+def _packet(direction: str, flags: int, sequence: int = 1) -> bytes:
+    source, destination = (OURS, PEER) if direction == "sent" else (PEER, OURS)
+    tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], sequence, 0, 5 << 4, flags, 1000, 0, 0)
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0)
+    return ip + bytes((127, 0, 0, 1)) * 2 + tcp
+
+
+THREE = (
+    (_packet("sent", SYN), "eth0"),
+    (_packet("received", SYN | ACK), "eth0"),
+    (_packet("sent", ACK), "eth0"),
+)
+
+
+def _seen(*shown: tuple[bytes, str] | OSError) -> tuple[list[str], str]:
+    capture = HandshakeCapture(PEER[1])
+    capture.close()
+    capture.unknown = ""
+    capture._socket = Tap(*shown)  # type: ignore[assignment]
+    for pause in capture.collect(OURS, PEER):
+        time.sleep(pause)
+    return [packet.flags for packet in capture.packets], capture.unknown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="packet types are Linux's")
+@pytest.mark.parametrize(
+    ("shown", "flags"),
+    [
+        (THREE, ["SYN", "SYN ACK", "ACK"]),
+        (
+            [*THREE[:1], (THREE[0][0], "br0"), *THREE[1:]],
+            ["SYN", "SYN ACK", "ACK"],
+        ),  # a bridge shows it again
+        ([THREE[0], *THREE], ["SYN", "SYN", "SYN ACK", "ACK"]),  # on the same interface it was sent again
+        ([*THREE, (_packet("sent", ACK | PSH, 2), "eth0")], ["SYN", "SYN ACK", "ACK"]),
+        ([(_packet("received", ACK), "eth0"), *THREE], ["SYN", "SYN ACK", "ACK"]),
+        ([(b"junk", "eth0"), OSError(errno.ENETDOWN, "down"), *THREE], ["SYN", "SYN ACK", "ACK"]),
+    ],
+)
+def test_one_handshake_whatever_else_is_seen(shown: list[tuple[bytes, str]], flags: list[str]) -> None:
+    assert _seen(*shown) == (flags, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="packet types are Linux's")
+def test_a_gap_is_said() -> None:
+    assert _seen(*THREE[:2]) == (
+        ["SYN", "SYN ACK"],
+        "the packets themselves: of the three, 2 were seen in time",
+    )
+    assert _seen(OSError(errno.EIO, "broken"))[0] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="packet types are Linux's")
+def test_a_flood_of_syns_is_kept_in_bounds() -> None:
+    flags, _ = _seen(*[(_packet("sent", SYN, number), "eth0") for number in range(100)])
+    assert len(flags) == capture_module.MAX_KEPT
