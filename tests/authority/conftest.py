@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -14,9 +14,6 @@ from glasslock.authority import Authority, IssuedCertificate, Services, mint
 from glasslock.authority.keys import PrivateKey, generate, load_private
 from glasslock.authority.names import parse_names
 from glasslock.authority.profiles import intermediate_extensions, server_extensions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOON = dt.datetime(2026, 11, 24, 12, 0, 0, tzinfo=dt.UTC)
 

@@ -7,12 +7,9 @@ import ssl
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from glasslock.authority import IssuedCertificate
+from glasslock.authority import IssuedCertificate
 
 PAGE = b"<!doctype html><title>padlock</title><p>behind a padlock"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -16,9 +16,6 @@ from glasslock.authority import KEY_TYPES, Authority, IssuedCertificate, Service
 from glasslock.authority.keys import key_identifier
 from glasslock.authority.profiles import DOMAIN_VALIDATED
 from glasslock.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _contents(place: Path) -> dict[str, bytes]:
@@ -55,16 +52,10 @@ def test_two_authorities_have_nothing_in_common() -> None:
     assert one.name != other.name
 
 
-@pytest.mark.parametrize(
-    "missing", [("root.pem",), ("intermediate.pem",), ("intermediate.key", "intermediate.pem")]
-)
-def test_an_interrupted_making_is_completed_with_the_keys_that_are_there(
-    place: Path, missing: tuple[str, ...]
-) -> None:
+@pytest.mark.parametrize("missing", [("root.pem",), ("intermediate.pem",), ("intermediate.key", "intermediate.pem")])
+def test_an_interrupted_making_is_completed_with_the_keys_that_are_there(place: Path, missing: tuple[str, ...]) -> None:
     Authority.open_or_create(place)
-    keys = {
-        name: data for name, data in _contents(place).items() if name.endswith(".key") and name not in missing
-    }
+    keys = {name: data for name, data in _contents(place).items() if name.endswith(".key") and name not in missing}
     doomed = {"root.pem": ("root.pem", "intermediate.pem")}.get(missing[0], missing)
     for name in doomed:
         (place / name).unlink()
@@ -74,9 +65,7 @@ def test_an_interrupted_making_is_completed_with_the_keys_that_are_there(
     authority.intermediate.verify_directly_issued_by(authority.root)
 
 
-def test_every_point_at_which_the_making_can_be_interrupted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_point_at_which_the_making_can_be_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail the n-th naming of a file, for each n: the next run completes what was begun."""
     real = os.link
 
@@ -174,9 +163,7 @@ def test_a_key_of_the_wrong_kind_or_with_a_password(place: Path) -> None:
 
     Authority.open_or_create(place)
     key = x25519.X25519PrivateKey.generate()
-    (place / "intermediate.key").write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
+    (place / "intermediate.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     with pytest.raises(ConfigurationError, match="cannot sign certificates"):
         Authority.open(place)
     (place / "intermediate.key").write_bytes(
@@ -229,9 +216,7 @@ def test_constraints_cannot_be_widened_later(place: Path) -> None:
     Authority.open_or_create(place)
     Authority.open_or_create(place, also_permit=["www.example.org", "10.1.0.0/16"])  # covered already
     for options in ({"also_permit": ["example.com"]}, {"dangerous_unconstrained": True}):
-        with pytest.raises(
-            ConfigurationError, match="exists already and may vouch for nothing but localhost"
-        ):
+        with pytest.raises(ConfigurationError, match="exists already and may vouch for nothing but localhost"):
             Authority.open_or_create(place, **options)  # type: ignore[arg-type]
 
 
@@ -320,9 +305,7 @@ def test_a_server_certificate(shared_authority: Authority) -> None:
     key_usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     assert (key_usage.digital_signature, key_usage.key_cert_sign) == (True, False)
     aki = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    ski = shared_authority.intermediate.extensions.get_extension_for_class(
-        x509.SubjectKeyIdentifier
-    ).value.digest
+    ski = shared_authority.intermediate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
     assert aki == ski
 
 
@@ -346,9 +329,7 @@ def test_what_no_client_is_called(shared_authority: Authority, name: str) -> Non
         shared_authority.issue_client(name)
 
 
-@pytest.mark.parametrize(
-    "email", ["ann", "@example.com", "ann@", "a b@example.com", "ann@exa mple", "a@b@c", "ü@b.c"]
-)
+@pytest.mark.parametrize("email", ["ann", "@example.com", "ann@", "a b@example.com", "ann@exa mple", "a@b@c", "ü@b.c"])
 def test_what_is_no_address(shared_authority: Authority, email: str) -> None:
     with pytest.raises(ConfigurationError, match="not an e-mail address"):
         shared_authority.issue_client("Ann", email=email)

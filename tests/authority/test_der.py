@@ -48,9 +48,7 @@ def test_lengths(length: int, start: str) -> None:
     assert encoded == bytes.fromhex(start) + b"x" * length
 
 
-@given(
-    st.tuples(st.integers(0, 2), st.integers(0, 39), st.lists(st.integers(0, 2**64), min_size=1, max_size=8))
-)
+@given(st.tuples(st.integers(0, 2), st.integers(0, 39), st.lists(st.integers(0, 2**64), min_size=1, max_size=8)))
 def test_object_identifiers_are_those_of_pyca(arcs: tuple[int, int, list[int]]) -> None:
     first, second, rest = arcs
     oid = x509.ObjectIdentifier(".".join(map(str, (first, second, *rest))))

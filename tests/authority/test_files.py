@@ -7,19 +7,15 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-import glasslock
 from glasslock.authority import Authority, default_directory
 from glasslock.authority import files as files_module
 from glasslock.authority.files import make_directory, read_private, write_new
 from glasslock.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="file modes are a matter of POSIX systems")
 FILES = {
@@ -32,7 +28,8 @@ FILES = {
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+def umask(request: pytest.FixtureRequest, place: Path) -> Iterator[int]:
+    assert place.parent.parent.exists()  # pytest makes its own directory before the umask changes
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
@@ -142,7 +139,7 @@ def test_several_processes_make_one_authority(place: Path) -> None:
         "authority.issue('localhost')\n"
         "print(authority.root.serial_number, authority.intermediate.serial_number)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(glasslock.__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", program, str(place)],

@@ -6,14 +6,11 @@ import os
 import shlex
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from glasslock.authority import Authority
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
@@ -63,9 +60,7 @@ def test_the_lines_for_chromium_and_firefox_do_what_they_say(tmp_path: Path) -> 
     def shell(line: str) -> str:
         environment = {**os.environ, "HOME": str(home)}
         # The loop over Firefox's profiles ends with the status of a pattern that matched nothing.
-        done = subprocess.run(
-            ["sh", "-c", line], capture_output=True, text=True, env=environment, check=False
-        )
+        done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment, check=False)
         assert done.stderr == ""
         return done.stdout
 

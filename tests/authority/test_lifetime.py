@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,8 +10,7 @@ from glasslock.authority import Authority, longest_days
 from glasslock.authority.lifetime import validity
 from glasslock.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from .conftest import Clock
+from .conftest import Clock
 
 
 def _utc(text: str) -> dt.datetime:

@@ -148,10 +148,7 @@ def test_the_tests_know_every_algorithm() -> None:
 def test_default_algorithms(key: PrivateKey, algorithm: str) -> None:
     assert default_algorithm(key) == algorithm
     explicit = x509.load_der_x509_certificate(_mint(signer=key, algorithm=algorithm))
-    assert (
-        x509.load_der_x509_certificate(_mint(signer=key)).signature_algorithm_oid
-        == explicit.signature_algorithm_oid
-    )
+    assert x509.load_der_x509_certificate(_mint(signer=key)).signature_algorithm_oid == explicit.signature_algorithm_oid
 
 
 @pytest.mark.parametrize("key", [P256, P384, RSA, ED25519, ED448])

@@ -141,9 +141,7 @@ def test_public_names_are_not(text: str) -> None:
 
 
 def test_what_the_user_adds() -> None:
-    constraints = Constraints.private(
-        ["Example.ORG", "203.0.113.0/24", "2001:db8::/32", "192.0.2.7", "example.org"]
-    )
+    constraints = Constraints.private(["Example.ORG", "203.0.113.0/24", "2001:db8::/32", "192.0.2.7", "example.org"])
     for text in (
         "example.org",
         "www.example.org",

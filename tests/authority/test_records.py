@@ -5,15 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from glasslock.authority import Authority
 from glasslock.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from .conftest import Clock
+from .conftest import Clock
 
 
 def test_everything_issued_is_listed_oldest_first(place: Path, clock: Clock) -> None:

@@ -37,9 +37,7 @@ def test_pyca(thief: Thief, make: Chain, name: str, accepted: bool) -> None:
 @pytest.mark.parametrize("name", ["localhost", "deep.below.localhost", "any.app.test", "127.0.0.1", "::1"])
 def test_pyca_takes_every_public_key_type_and_every_kind_of_name(key_type: str, name: str) -> None:
     authority = Authority.ephemeral(key_type=key_type)
-    issued = authority.issue(
-        ["localhost", "deep.below.localhost", "*.app.test", "127.0.0.1", "::1"], key_type=key_type
-    )
+    issued = authority.issue(["localhost", "deep.below.localhost", "*.app.test", "127.0.0.1", "::1"], key_type=key_type)
     verifier = PolicyBuilder().store(Store([authority.root])).build_server_verifier(parse_name(name))
     assert len(verifier.verify(issued.certificate, [issued.intermediate])) == 3
 
@@ -58,17 +56,13 @@ def test_a_client_certificate_is_not_a_servers_nor_the_reverse(shared_authority:
         shared_authority.issue("localhost"),
     )
     with pytest.raises(VerificationError):
-        builder.build_server_verifier(x509.DNSName("localhost")).verify(
-            client.certificate, [client.intermediate]
-        )
+        builder.build_server_verifier(x509.DNSName("localhost")).verify(client.certificate, [client.intermediate])
     with pytest.raises(VerificationError):
         builder.build_client_verifier().verify(server.certificate, [server.intermediate])
 
 
 @pytest.mark.parametrize(("make", "name", "accepted"), CASES)
-def test_openssl_in_this_python_at_its_strictest(
-    thief: Thief, make: Chain, name: str, accepted: bool
-) -> None:
+def test_openssl_in_this_python_at_its_strictest(thief: Thief, make: Chain, name: str, accepted: bool) -> None:
     """VERIFY_X509_STRICT is on by default from Python 3.13 on; here it is asked for on any."""
     context = ssl.create_default_context(cadata=thief.authority.root_pem.decode())
     context.verify_flags |= ssl.VERIFY_X509_STRICT
@@ -113,9 +107,7 @@ def _python_3_13() -> str | None:
 
 
 @pytest.mark.parametrize(("make", "name", "accepted"), CASES)
-def test_the_defaults_of_python_3_13(
-    thief: Thief, make: Chain, name: str, accepted: bool, tmp_path: Path
-) -> None:
+def test_the_defaults_of_python_3_13(thief: Thief, make: Chain, name: str, accepted: bool, tmp_path: Path) -> None:
     python = _python_3_13()
     if python is None:
         pytest.skip("no Python 3.13 or newer here")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from glasslock.trace import TraceRecord
+from glasslock.trace import TraceRecord
 
 
 def has_ipv6() -> bool:
@@ -33,9 +30,7 @@ class Listeners:
 
     def listening(self, address: str = "127.0.0.1", port: int = 0, backlog: int = 16) -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return self._stack.enter_context(
-            socket.create_server((address, port), family=family, backlog=backlog)
-        )
+        return self._stack.enter_context(socket.create_server((address, port), family=family, backlog=backlog))
 
     def silent(self, address: str = "127.0.0.1", port: int = 0) -> socket.socket:
         """Return a listener whose queue is full: the kernel drops every further SYN, as a firewall would."""

@@ -9,11 +9,9 @@ import struct
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
-import glasslock
 from glasslock.tcp import capture as capture_module
 from glasslock.tcp import dial
 from glasslock.tcp.capture import HandshakeCapture
@@ -33,9 +31,7 @@ def may_capture() -> bool:
     return True
 
 
-needs_capture = pytest.mark.skipif(
-    not may_capture(), reason="raw capture (Linux, CAP_NET_RAW) is not permitted here"
-)
+needs_capture = pytest.mark.skipif(not may_capture(), reason="raw capture (Linux, CAP_NET_RAW) is not permitted here")
 
 
 def _packets(capture: HandshakeCapture, connection: socket.socket) -> tuple[TcpPacket, ...]:
@@ -46,9 +42,7 @@ def _packets(capture: HandshakeCapture, connection: socket.socket) -> tuple[TcpP
 
 @needs_capture
 @pytest.mark.parametrize("address", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
-def test_the_three_packets_each_once_although_loopback_delivers_them_twice(
-    listeners: Listeners, address: str
-) -> None:
+def test_the_three_packets_each_once_although_loopback_delivers_them_twice(listeners: Listeners, address: str) -> None:
     listener = listeners.listening(address)
     story: list[TraceRecord] = []
     before = time.time()
@@ -132,9 +126,7 @@ def test_a_handshake_before_the_capture_is_not_made_up_and_waiting_is_short(list
 
 
 @needs_capture
-def test_the_number_of_packets_looked_at_is_bounded(
-    listeners: Listeners, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_packets_looked_at_is_bounded(listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_module, "MAX_READ", 5)
     listener = listeners.listening()
     with (
@@ -169,12 +161,10 @@ def test_where_it_is_not_permitted_it_says_so(listeners: Listeners) -> None:
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(glasslock.__file__).parent.parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if sys.platform == "linux":
-        assert (
-            done.stdout.strip() == "0 True the packets themselves: capturing them needs root or CAP_NET_RAW"
-        )
+        assert done.stdout.strip() == "0 True the packets themselves: capturing them needs root or CAP_NET_RAW"
     else:
         assert "capturing them is not possible here" in done.stdout
 

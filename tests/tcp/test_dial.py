@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-import glasslock
 from glasslock.errors import ConfigurationError, ConnectFailed
 from glasslock.tcp import dial, dial_async
 from glasslock.tcp.dial import _Plan
@@ -190,9 +189,7 @@ def test_some_refused_and_some_silent_at_the_deadline_is_a_timeout(
 ) -> None:
     port = _port(listeners.silent("127.0.0.1"))
     names("mixed.test", "127.0.0.2", "127.0.0.1")
-    with pytest.raises(
-        ConnectFailed, match=r"127\.0\.0\.2: connection refused; 127\.0\.0\.1: no answer"
-    ) as caught:
+    with pytest.raises(ConnectFailed, match=r"127\.0\.0\.2: connection refused; 127\.0\.0\.1: no answer") as caught:
         connect("mixed.test", port, timeout=0.3)
     assert caught.value.code == "timeout"
 
@@ -301,9 +298,7 @@ def _open_bound_to(address: str, port: int) -> Callable[..., socket.socket]:
     return open_bound
 
 
-def test_out_of_file_descriptors_is_said(
-    connect: Dial, listeners: Listeners, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_file_descriptors_is_said(connect: Dial, listeners: Listeners, monkeypatch: pytest.MonkeyPatch) -> None:
     port = _port(listeners.listening())
 
     def open_none(*_: object) -> socket.socket:
@@ -361,13 +356,12 @@ def test_without_a_network_a_host_is_unreachable() -> None:
         "try: dial('127.0.0.1', 443, timeout=5)\n"
         "except ConnectFailed as error: print(error.code, error)\n"
     )
-    source = str(Path(glasslock.__file__).parent.parent)
     done = subprocess.run(
         [*command, sys.executable, "-c", program],
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": source},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     assert done.stdout.startswith("unreachable there is no way to 127.0.0.1 port 443 from here")
     assert "network is unreachable" in done.stdout

@@ -18,9 +18,7 @@ from glasslock.trace import TcpConnected, TcpInfo, TraceRecord
 
 from .conftest import Listeners, needs_ipv6
 
-linux_only = pytest.mark.skipif(
-    sys.platform != "linux", reason="TCP_INFO and saved SYNs are asked for on Linux only"
-)
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="TCP_INFO and saved SYNs are asked for on Linux only")
 
 
 @linux_only
@@ -67,9 +65,7 @@ def test_a_socket_that_is_gone_has_an_unknown_not_an_exception() -> None:
     assert unknown.startswith("round-trip time, MSS and window scale: ")
 
 
-def test_other_systems_say_that_they_are_not_asked(
-    monkeypatch: pytest.MonkeyPatch, listeners: Listeners
-) -> None:
+def test_other_systems_say_that_they_are_not_asked(monkeypatch: pytest.MonkeyPatch, listeners: Listeners) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     story: list[TraceRecord] = []
     listener = listeners.listening()

@@ -41,9 +41,7 @@ def test_families_alternate_from_the_resolvers_first() -> None:
     assert interleave([]) == []
 
 
-@given(
-    st.lists(st.builds(lambda six, last: _v6(last) if six else _v4(last), st.booleans(), st.integers(0, 255)))
-)
+@given(st.lists(st.builds(lambda six, last: _v6(last) if six else _v4(last), st.booleans(), st.integers(0, 255))))
 def test_interleaving_loses_and_reorders_nothing_within_a_family(endpoints: list[Endpoint]) -> None:
     order = interleave(endpoints)
     for family in (socket.AF_INET, socket.AF_INET6):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from glasslock.errors import ConnectFailed
 from glasslock.tcp.resolve import Endpoint, Resolution, ascii_name, ip_literal, resolve
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _resolve(host: str, port: int = 443) -> Resolution:
@@ -150,9 +147,7 @@ def test_the_resolver_sees_the_a_label(names: Callable[..., None]) -> None:
         (UnicodeError("label too long"), "label too long"),
     ],
 )
-def test_every_failure_of_a_resolver_is_ours(
-    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_failure_of_a_resolver_is_ours(error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def getaddrinfo(*_: object, **__: object) -> list[object]:
         raise error
 

@@ -66,9 +66,7 @@ class IssuedCertificate:
         """
         for path in (chain_path, key_path):
             if path.exists():
-                raise ConfigurationError(
-                    f"{path} exists already and is not overwritten: move it, or name another file"
-                )
+                raise ConfigurationError(f"{path} exists already and is not overwritten: move it, or name another file")
         try:
             write_new(key_path, self.private_key_pem, mode=0o600)
             try:
@@ -130,9 +128,7 @@ class Authority:
         place = _place(directory)
         recipe = _recipe(also_permit, dangerous_unconstrained, key_type, root_services, clock)
         pair = establish.establish(place, recipe)
-        authority = cls(
-            pair, Records(place / establish.RECORDS), directory=place, services=services, clock=clock
-        )
+        authority = cls(pair, Records(place / establish.RECORDS), directory=place, services=services, clock=clock)
         own, wanted = authority.constraints, recipe.constraints
         if own is not None and (wanted is None or (also_permit and not own.covers(wanted))):
             raise ConfigurationError(
@@ -255,8 +251,7 @@ class Authority:
         end = self.intermediate.not_valid_after_utc
         if now >= end:
             raise ConfigurationError(
-                f"this authority expired on {end:%Y-%m-%d}. "
-                "Make a new one in another directory, and trust its root."
+                f"this authority expired on {end:%Y-%m-%d}. Make a new one in another directory, and trust its root."
             )
         key = generate(key_type)
         der = mint(
@@ -272,13 +267,9 @@ class Authority:
         certificate = x509.load_der_x509_certificate(der)
         certificate.verify_directly_issued_by(self.intermediate)
         self._record(kind, names, key_type, certificate)  # nothing leaves that was not recorded
-        return IssuedCertificate(
-            certificate=certificate, intermediate=self.intermediate, private_key=key, names=names
-        )
+        return IssuedCertificate(certificate=certificate, intermediate=self.intermediate, private_key=key, names=names)
 
-    def _record(
-        self, kind: str, names: tuple[str, ...], key_type: str, certificate: x509.Certificate
-    ) -> None:
+    def _record(self, kind: str, names: tuple[str, ...], key_type: str, certificate: x509.Certificate) -> None:
         moment = f"{self._now():%Y-%m-%dT%H:%M:%SZ}"
         self._records.add(Issued(moment, kind, names, key_type, certificate))
 
@@ -295,9 +286,7 @@ def _recipe(
     clock: Clock,
 ) -> establish.Recipe:
     if dangerous_unconstrained and also_permit:
-        raise ConfigurationError(
-            "an unconstrained root permits everything: there is nothing to permit besides"
-        )
+        raise ConfigurationError("an unconstrained root permits everything: there is nothing to permit besides")
     return establish.Recipe(
         constraints=None if dangerous_unconstrained else Constraints.private(also_permit),
         key_type=key_type,

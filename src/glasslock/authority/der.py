@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from cryptography.x509 import ObjectIdentifier
+from cryptography.x509 import ObjectIdentifier
 
 TRUE = b"\x01\x01\xff"
 NULL = b"\x05\x00"

@@ -13,9 +13,10 @@ whoever else makes the same at the same time, the next run takes up what is ther
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -29,10 +30,6 @@ from .lifetime import BACKDATED
 from .mint import mint
 from .names import Constraints
 from .profiles import Services, intermediate_extensions, root_extensions
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 CA_LIFETIME = timedelta(days=3650)  # BR section 6.1.1.2 wants 8 to 25 years of a root
 
@@ -64,9 +61,7 @@ def establish_in_memory(recipe: Recipe) -> Pair:
     """Make both and keep nothing."""
     root_key, intermediate_key = generate(recipe.key_type), generate(recipe.key_type)
     root = x509.load_der_x509_certificate(_mint_root(root_key, recipe))
-    intermediate = x509.load_der_x509_certificate(
-        _mint_intermediate(intermediate_key, root_key, root, recipe)
-    )
+    intermediate = x509.load_der_x509_certificate(_mint_intermediate(intermediate_key, root_key, root, recipe))
     return Pair(root, intermediate, intermediate_key)
 
 
@@ -88,9 +83,7 @@ def establish(directory: Path, recipe: Recipe) -> Pair:
 
     def mint_intermediate() -> bytes:
         root_key = _load_key(directory / ROOT_KEY)
-        return _mint_intermediate(
-            _keep_key(directory / INTERMEDIATE_KEY, recipe.key_type), root_key, root, recipe
-        )
+        return _mint_intermediate(_keep_key(directory / INTERMEDIATE_KEY, recipe.key_type), root_key, root, recipe)
 
     root = certificate(ROOT, mint_root)
     _write(directory / RECORDS, b"", mode=0o600)
@@ -101,9 +94,7 @@ def load(directory: Path) -> Pair:
     """Load what `establish` made; raises ConfigurationError if it is not there or does not fit together."""
     if not (directory / ROOT).exists():
         raise ConfigurationError(f"there is no authority in {directory}. Make one with: glasslock ca init")
-    return _checked(
-        directory, _load_certificate(directory / ROOT), _load_certificate(directory / INTERMEDIATE)
-    )
+    return _checked(directory, _load_certificate(directory / ROOT), _load_certificate(directory / INTERMEDIATE))
 
 
 def _checked(directory: Path, root: x509.Certificate, intermediate: x509.Certificate) -> Pair:
@@ -179,9 +170,7 @@ def _mint_root(key: PrivateKey, recipe: Recipe) -> bytes:
     )
 
 
-def _mint_intermediate(
-    key: PrivateKey, root_key: PrivateKey, root: x509.Certificate, recipe: Recipe
-) -> bytes:
+def _mint_intermediate(key: PrivateKey, root_key: PrivateKey, root: x509.Certificate, recipe: Recipe) -> bytes:
     public_key = key.public_key()
     if public_der(root_key.public_key()) != _spki(root):
         raise ConfigurationError(f"{ROOT_KEY} is not the key of {ROOT}: put back the one that is")
@@ -202,8 +191,6 @@ def _ca_name(role: str, key: PrivateKey) -> x509.Name:
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "glasslock local authority"),
-            x509.NameAttribute(
-                NameOID.COMMON_NAME, f"glasslock {role} {key_identifier(key.public_key()).hex()[:8]}"
-            ),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"glasslock {role} {key_identifier(key.public_key()).hex()[:8]}"),
         ]
     )

@@ -38,8 +38,8 @@ def make_directory(directory: Path) -> None:
 
     Raises ConfigurationError if it cannot be made, or if it exists and others may write to it.
     """
-    missing = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
         for path in reversed(missing):
             with contextlib.suppress(FileExistsError):  # somebody else was quicker
                 path.mkdir(mode=0o700)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
@@ -21,12 +22,7 @@ from cryptography.x509 import ObjectIdentifier
 from ..errors import ConfigurationError
 from . import der
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-PrivateKey = (
-    ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
-)
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey
 
 # The Baseline Requirements (section 6.1.1.3) know RSA from 2048 bits and P-256, P-384, P-521. Browsers do not
@@ -62,7 +58,7 @@ def load_private(pem: bytes) -> PrivateKey:
         raise ValueError("the key is encrypted with a password") from None
     if not isinstance(key, PrivateKey):
         # A bad file, not a bad call.
-        raise ValueError(f"a {type(key).__name__} cannot sign certificates")  # noqa: TRY004
+        raise ValueError(f"a {type(key).__name__} cannot sign certificates")
     return key
 
 
@@ -143,8 +139,8 @@ SIGNATURE_ALGORITHMS: Mapping[str, SignatureAlgorithm] = MappingProxyType(
         "ed25519": _edwards("1.3.101.112"),
         "ed448": _edwards("1.3.101.113"),
         # Broken since 2017 (RFC 9155); here so that a lab can show that it is refused.
-        "ecdsa-sha1": _ecdsa("1.2.840.10045.4.1", hashes.SHA1()),  # noqa: S303
-        "rsa-sha1": _rsa("1.2.840.113549.1.1.5", hashes.SHA1()),  # noqa: S303
+        "ecdsa-sha1": _ecdsa("1.2.840.10045.4.1", hashes.SHA1()),
+        "rsa-sha1": _rsa("1.2.840.113549.1.1.5", hashes.SHA1()),
     }
 )
 

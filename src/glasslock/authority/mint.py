@@ -12,16 +12,13 @@ given as bytes is taken as the DER it should be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from datetime import datetime
 
 from cryptography import x509
 
 from . import der
 from .keys import SIGNATURE_ALGORITHMS, PrivateKey, PublicKey, default_algorithm, public_der
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
 AnyExtension = x509.Extension[x509.ExtensionType]
 

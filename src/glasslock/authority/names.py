@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import idna
 from cryptography import x509
 
 from ..errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 SubjectName = x509.DNSName | x509.IPAddress
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -88,16 +85,12 @@ def _parse_dns(text: str) -> str:
     if "*" in base:
         raise refused("a wildcard stands for the whole first part, as in *.app.test")
     if wildcard and len(labels) < 2:
-        raise refused(
-            "browsers do not accept a wildcard right below a top-level name; use one as in *.app.test"
-        )
+        raise refused("browsers do not accept a wildcard right below a top-level name; use one as in *.app.test")
     if len(wildcard + base) > _MAX_LENGTH:
         raise refused(f"it is longer than {_MAX_LENGTH} characters")
     for label in labels:
         if not _LABEL.fullmatch(label):
-            raise refused(
-                f"its part {label!r} may have letters, digits and inner hyphens only, 1 to 63 of them"
-            )
+            raise refused(f"its part {label!r} may have letters, digits and inner hyphens only, 1 to 63 of them")
     if labels[-1].isdigit():
         raise refused("it looks like an IP address, but is none")
     return wildcard + base
@@ -126,9 +119,7 @@ class Constraints:
     def of(cls, certificate: x509.Certificate) -> Constraints | None:
         """Read a certificate's own constraints; None if it has none."""
         try:
-            permitted = certificate.extensions.get_extension_for_class(
-                x509.NameConstraints
-            ).value.permitted_subtrees
+            permitted = certificate.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees
         except x509.ExtensionNotFound:
             return None
         return cls(
@@ -157,10 +148,7 @@ class Constraints:
     def covers(self, other: Constraints) -> bool:
         """Tell whether all that `other` permits is permitted here too."""
         return all(self.permits(x509.DNSName(domain)) for domain in other.domains) and all(
-            any(
-                inner.network_address in outer and inner.prefixlen >= outer.prefixlen
-                for outer in self.networks
-            )
+            any(inner.network_address in outer and inner.prefixlen >= outer.prefixlen for outer in self.networks)
             for inner in other.networks
         )
 
@@ -177,7 +165,5 @@ def _parse_entry(text: str) -> str | _Network:
                 f"{text!r} is not a network: write it as in 203.0.113.0/24, with zeros behind the prefix"
             ) from None
     if text.startswith(("*", ".")):
-        raise ConfigurationError(
-            f"permit the domain itself, {text.lstrip('*.')!r}: that permits all names below it"
-        )
+        raise ConfigurationError(f"permit the domain itself, {text.lstrip('*.')!r}: that permits all names below it")
     return _parse_dns(text)

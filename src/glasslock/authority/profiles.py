@@ -6,19 +6,15 @@ browsers, linters).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from .keys import PublicKey, key_identifier
 from .mint import AnyExtension, extension
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from .names import Constraints
+from .names import Constraints
 
 DOMAIN_VALIDATED = x509.ObjectIdentifier("2.23.140.1.2.1")  # BR section 7.1.6.1
 

@@ -15,16 +15,14 @@ import errno
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,16 +15,12 @@ import struct
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from types import TracebackType
 
+from ..trace import TcpPacket
 from .kernel import is_linux
 from .packet import SYN, Packet, parse_packet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import TracebackType
-
-    from ..trace import TcpPacket
 
 SNAP_LENGTH = 160  # bytes kept of each packet: the longest IP and TCP headers, and a little
 MAX_READ = 4096  # packets looked at, whoever they belong to

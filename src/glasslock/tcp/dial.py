@@ -13,8 +13,8 @@ import ipaddress
 import selectors
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, ConnectFailed
 from ..trace import NameResolved, Observer, TcpConnected
@@ -22,9 +22,6 @@ from .capture import HandshakeCapture
 from .kernel import endpoint_of, tcp_info
 from .race import Attempt, Race, error_from
 from .resolve import Resolution, resolve, resolve_async
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 MAX_TIMEOUT = 86_400.0  # seconds
 
@@ -152,9 +149,7 @@ class _Plan:
         if capture is not None:
             yield from capture.collect(*_endpoints(connection))
 
-    def tell_connected(
-        self, capture: HandshakeCapture | None, connection: socket.socket, attempt: Attempt
-    ) -> None:
+    def tell_connected(self, capture: HandshakeCapture | None, connection: socket.socket, attempt: Attempt) -> None:
         if self.observer is None or capture is None:
             return
         local, remote = _endpoints(connection)
@@ -192,13 +187,9 @@ def _plan(
     if not 0 < port < 65_536:
         raise ConfigurationError(f"{port} is not a TCP port: it must be from 1 to 65535")
     if not 0 < timeout <= MAX_TIMEOUT:
-        raise ConfigurationError(
-            f"a timeout of {timeout} s cannot be: it must be more than 0, and a day at most"
-        )
+        raise ConfigurationError(f"a timeout of {timeout} s cannot be: it must be more than 0, and a day at most")
     if not 0 <= attempt_delay <= MAX_TIMEOUT:
-        raise ConfigurationError(
-            f"an attempt delay of {attempt_delay} s cannot be: it must be from 0 to a day"
-        )
+        raise ConfigurationError(f"an attempt delay of {attempt_delay} s cannot be: it must be from 0 to a day")
     try:
         address = ipaddress.ip_address(source) if source is not None else None
     except ValueError:
@@ -257,9 +248,7 @@ async def _run_async(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
                     attempts[asyncio.ensure_future(connecting)] = connection, attempt
             race.raise_if_over(now)
             unfinished = [task for task, (_, attempt) in attempts.items() if attempt in race.running]
-            done, _ = await asyncio.wait(
-                unfinished, timeout=race.patience(now), return_when=asyncio.FIRST_COMPLETED
-            )
+            done, _ = await asyncio.wait(unfinished, timeout=race.patience(now), return_when=asyncio.FIRST_COMPLETED)
             for task in (task for task in unfinished if task in done):
                 connection, attempt = attempts[task]
                 failure = task.exception()

@@ -65,9 +65,7 @@ def tcp_info(connection: SocketLike) -> tuple[TcpInfo | None, str]:
 
 def parse_tcp_info(data: bytes) -> TcpInfo:
     """Read Linux's struct tcp_info, however much of it this kernel fills in."""
-    _, _, _, _, _, options, scales, _, *words = _BYTES_AND_WORDS.unpack(
-        data[:_LENGTH].ljust(_LENGTH, b"\x00")
-    )
+    _, _, _, _, _, options, scales, _, *words = _BYTES_AND_WORDS.unpack(data[:_LENGTH].ljust(_LENGTH, b"\x00"))
 
     def word(offset: int) -> int | None:
         return words[(offset - 8) // 4] if len(data) >= offset + 4 else None
@@ -167,9 +165,7 @@ def observe_accepted(connection: SocketLike, observer: Observer) -> None:
     if info is not None and info.rtt is None:
         gaps.append("round-trip time: the kernel has not measured it yet")
     if syn is None:
-        why = (
-            "the listening socket did not ask the kernel to keep it" if is_linux() else "only Linux keeps it"
-        )
+        why = "the listening socket did not ask the kernel to keep it" if is_linux() else "only Linux keeps it"
         gaps.append(f"the client's SYN: {why}")
     observer(
         TcpConnected(

@@ -69,8 +69,8 @@ def parse_packet(data: bytes) -> Packet | None:
     source, destination, ttl, start, end = network
     if len(data) < start + 20:
         return None
-    source_port, destination_port, sequence, acknowledgment, offset_and_flags, window = (
-        _TCP_HEADER.unpack_from(data, start)
+    source_port, destination_port, sequence, acknowledgment, offset_and_flags, window = _TCP_HEADER.unpack_from(
+        data, start
     )
     body = start + (offset_and_flags >> 12) * 4
     if body < start + 20 or body > min(len(data), end):

@@ -13,16 +13,12 @@ import errno
 import os
 import time
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import ConnectFailed
 from ..trace import ConnectAttempted, Observer, Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from .resolve import Endpoint
+from .resolve import Endpoint
 
 MAX_ATTEMPTS = 32  # a name may list any number of addresses; more than this are not tried
 MIN_ATTEMPT_DELAY = 0.01  # seconds; RFC 8305 section 5 forbids less
@@ -141,9 +137,7 @@ class Race:
         what, advice = _WORDS[code]
         where = f"{self._host} port {self._port}"
         waited = self._deadline - self._started
-        return ConnectFailed(
-            code, f"{what.format(where=where, waited=waited)} ({'; '.join(tried)}). {advice}"
-        )
+        return ConnectFailed(code, f"{what.format(where=where, waited=waited)} ({'; '.join(tried)}). {advice}")
 
 
 _MOST_TELLING = ("refused", "timeout", "unreachable")

@@ -69,9 +69,7 @@ def ascii_name(host: str) -> str:
         raise too_long
     for label in name.split("."):
         if not _LABEL.fullmatch(label):
-            raise _no_name(
-                host, f"{label!r} is not a part that a name may have" if label else "a part is empty"
-            )
+            raise _no_name(host, f"{label!r} is not a part that a name may have" if label else "a part is empty")
     return name
 
 
@@ -124,9 +122,7 @@ def _known_without_asking(host: str, port: int) -> Resolution | None:
             endpoints = _getaddrinfo(literal, port, socket.AI_NUMERICHOST)
         except OSError:
             zone = literal.partition("%")[2]
-            reason = (
-                f"this computer has no network interface {zone!r}" if zone else "this computer cannot use it"
-            )
+            reason = f"this computer has no network interface {zone!r}" if zone else "this computer cannot use it"
             raise _no_name(host, reason) from None
         return Resolution(endpoints, time.monotonic() - started)
     name = ascii_name(host)
@@ -172,9 +168,7 @@ def _getaddrinfo(name: str, port: int, flags: int) -> tuple[Endpoint, ...]:
 
 
 def _no_name(host: str, reason: str) -> ConnectFailed:
-    return ConnectFailed(
-        "name-not-found", f"{host!r} does not lead to an address: {reason}. Check how it is written."
-    )
+    return ConnectFailed("name-not-found", f"{host!r} does not lead to an address: {reason}. Check how it is written.")
 
 
 def _too_slow(host: str, seconds: float) -> ConnectFailed:
