@@ -158,7 +158,7 @@ EXTENSIONS: dict[int, Extension] = {
     # NamedGroup named_group_list<2..2^16-1>  (RFC 9846 section 4.3.7)
     ExtensionType.SUPPORTED_GROUPS: Extension(
         "The key exchange groups that this side can use, best first.",
-        offer=(groups := List("groups", 2, GROUP, "In order of preference."),),
+        offer=(groups := List("groups", 2, GROUP, "Curves, and hybrids with ML-KEM."),),
         answer=(groups,),
     ),
     # ECPointFormat ec_point_format_list<1..2^8-1>  (RFC 8422 section 5.1.2)

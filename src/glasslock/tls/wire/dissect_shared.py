@@ -25,9 +25,7 @@ from .dissect_parts import (
 from .dissect_show import code, hexadecimal_number, ocsp_response, sct_time, text, word
 
 SCHEME = Number("scheme", 2, show=code(SignatureScheme))
-GROUP = Number(
-    "group", 2, "Where the key exchange happens: a curve, or a hybrid with ML-KEM.", code(NamedGroup)
-)
+GROUP = Number("group", 2, show=code(NamedGroup))
 VERSION = Number("version", 2, show=code(ProtocolVersion))
 CERTIFICATE_TYPE = Number("type", 1, show=code(CertificateType))
 STATUS_TYPE = Number("status_type", 1, "Which kind of status: OCSP is the only one.", word({1: "ocsp"}))

@@ -1,0 +1,7 @@
+"""The trace in a terminal: the story of a connection in four steps."""
+
+from __future__ import annotations
+
+from .render import Depth, make_console, render
+
+__all__ = ["Depth", "make_console", "render"]
