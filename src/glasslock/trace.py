@@ -243,12 +243,18 @@ class CheckRan(TraceRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictReached(TraceRecord):
-    """The outcome of all checks, in the words of a browser (`glasslock.trust.Verdict` as plain values)."""
+    """The outcome of all checks, in the words of a browser (`glasslock.trust.Verdict` as plain values).
+
+    `kind` tells the classes of refusal apart that share a `code` (unknown root, missing intermediate…).
+    """
 
     step: Step = Step.IDENTIFY
     padlock: bool
+    kind: str = ""
     code: str
     headline: str
+    message: str = ""
+    details: str = ""
     cause: str
     who_can_fix: str
     fix: str
@@ -408,7 +414,10 @@ class HttpResponse(TraceRecord):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyReceived(TraceRecord):
-    """The response's content is complete: `length` bytes after, `wire_length` before content decoding."""
+    """The response's content is complete: `length` bytes after, `wire_length` before content decoding.
+
+    `seconds` from the response's head to the last byte.
+    """
 
     step: Step = Step.PROTECT
     rule: str = "RFC 9110"

@@ -43,6 +43,8 @@ class Ending:
     padlock: bool
     headline: str
     code: str = ""
+    message: str = ""  # what a browser's page says first
+    details: str = ""  # what it says when asked for more
     cause: str = ""
     who_can_fix: str = ""
     fix: str = ""
@@ -82,6 +84,8 @@ def _of_verdict(verdict: VerdictReached) -> Ending:
         padlock=False,
         headline=verdict.headline,
         code=verdict.code,
+        message=verdict.message,
+        details=verdict.details,
         cause=verdict.cause,
         who_can_fix=verdict.who_can_fix,
         fix=verdict.fix,
@@ -102,16 +106,19 @@ def _of_success(story: Story, verdict: VerdictReached | None) -> Ending:
             stopped_at=step,
         )
     if verdict is not None:
-        return Ending(
-            padlock=True, headline=verdict.headline or "Your connection is private", code=verdict.code
-        )
+        return Ending(padlock=True, headline=verdict.headline or "Your connection is private", code=verdict.code)
     if story.side is Side.SERVER:
         return Ending(padlock=True, headline="Keys agreed")
+    if done.resumed:
+        return Ending(
+            padlock=False,
+            headline="Encrypted, but no certificate was checked on this connection",
+            cause="It continues an earlier one: whoever was at the other end then is there now.",
+        )
     return Ending(
         padlock=False,
         headline="Encrypted, but nobody checked who is at the other end",
-        cause="No certificate was judged on this connection"
-        + (": it continues an earlier one." if done.resumed else "."),
+        cause="No certificate was judged on this connection.",
     )
 
 
@@ -181,12 +188,8 @@ def _unreached(story: Story) -> Ending:
 
 # --- steps 2 to 4: this side refused ----------------------------------------------------------------
 
-_VERSIONS = (
-    "Offer TLS 1.3 (or at least 1.2): upgrade the server's TLS library, or change its list of versions."
-)
-_TAMPERED = (
-    "Try another network: a proxy, a filter or an attacker on this one changes what passes through it."
-)
+_VERSIONS = "Offer TLS 1.3 (or at least 1.2): upgrade the server's TLS library, or change its list of versions."
+_TAMPERED = "Try another network: a proxy, a filter or an attacker on this one changes what passes through it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +253,7 @@ _ALERTS: dict[int, _Advice] = {
         "Enable a cipher suite, a group and a signature scheme that today's clients have.",
     ),
     AlertDescription.PROTOCOL_VERSION: _Advice("ERR_SSL_VERSION_OR_CIPHER_MISMATCH", OPERATOR, _VERSIONS),
-    AlertDescription.INSUFFICIENT_SECURITY: _Advice(
-        "ERR_SSL_VERSION_OR_CIPHER_MISMATCH", OPERATOR, _VERSIONS
-    ),
+    AlertDescription.INSUFFICIENT_SECURITY: _Advice("ERR_SSL_VERSION_OR_CIPHER_MISMATCH", OPERATOR, _VERSIONS),
     AlertDescription.UNRECOGNIZED_NAME: _Advice(
         "ERR_SSL_UNRECOGNIZED_NAME_ALERT",
         OPERATOR,
@@ -272,9 +273,7 @@ _ALERTS: dict[int, _Advice] = {
         OPERATOR,
         "Enable HTTP/2 or HTTP/1.1 on this port (ALPN h2 or http/1.1).",
     ),
-    AlertDescription.INTERNAL_ERROR: _Advice(
-        "ERR_SSL_PROTOCOL_ERROR", OPERATOR, "Look into the server's own log."
-    ),
+    AlertDescription.INTERNAL_ERROR: _Advice("ERR_SSL_PROTOCOL_ERROR", OPERATOR, "Look into the server's own log."),
 }
 _ON_SERVER: dict[int, str] = {
     AlertDescription.UNKNOWN_CA: "The client does not trust the issuer: install the root there.",

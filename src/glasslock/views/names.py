@@ -21,9 +21,7 @@ _GROUPS = {
     "secp384r1mlkem1024": "SecP384r1MLKEM1024",
 }
 _PROTOCOLS = {"h2": "HTTP/2", "http/1.1": "HTTP/1.1", "h3": "HTTP/3"}
-POST_QUANTUM = frozenset(
-    {NamedGroup.X25519MLKEM768, NamedGroup.SECP256R1MLKEM768, NamedGroup.SECP384R1MLKEM1024}
-)
+POST_QUANTUM = frozenset({NamedGroup.X25519MLKEM768, NamedGroup.SECP256R1MLKEM768, NamedGroup.SECP384R1MLKEM1024})
 
 
 def pretty(name: str) -> str:
@@ -54,9 +52,7 @@ def cipher_of(name: str) -> str:
     name = name.removeprefix("TLS_").rpartition("_WITH_")[2]
     if "_SHA" not in name:
         return name
-    return (
-        name.rpartition("_SHA")[0].replace("_", "-").replace("CHACHA20", "ChaCha20").replace("POLY", "Poly")
-    )
+    return name.rpartition("_SHA")[0].replace("_", "-").replace("CHACHA20", "ChaCha20").replace("POLY", "Poly")
 
 
 def group(number: int) -> str:
@@ -136,9 +132,10 @@ def day(moment: datetime) -> str:
 
 def days_left(end: datetime, now: float) -> str:
     """Say how long a certificate is still good at `now` (seconds since the epoch), or how long it is not."""
-    days = (end - datetime.fromtimestamp(now, UTC)).days
+    left = end - datetime.fromtimestamp(now, UTC)
+    days = left.days
     if days < 0:
-        return f"expired {-days} day{'s' if days < -1 else ''} ago"
+        return f"expired {(-left).days} day{'' if (-left).days == 1 else 's'} ago"
     if days >= 3 * 365:
         return f"{days // 365} years left"
     return f"{days} day{'' if days == 1 else 's'} left"

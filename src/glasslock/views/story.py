@@ -73,10 +73,10 @@ class Story:
         """The name that was asked for, as far as the trace tells."""
         resolved, done = self.first(NameResolved), self.first(HandshakeCompleted)
         attempt = self.first(ConnectAttempted)
-        if resolved is not None:
-            return resolved.host
         if done is not None and done.server_name:
             return done.server_name
+        if resolved is not None:
+            return resolved.host
         return attempt.address if attempt is not None else "the server"
 
     @property
@@ -135,9 +135,7 @@ class Story:
         attempts = self.all(ConnectAttempted)
         resolved = self.last(NameResolved)
         failed = bool(attempts) and all(a.outcome is not Outcome.PASSED for a in attempts)
-        return self.first(TcpConnected) is None and (
-            failed or (resolved is not None and bool(resolved.error))
-        )
+        return self.first(TcpConnected) is None and (failed or (resolved is not None and bool(resolved.error)))
 
     @property
     def closed_badly(self) -> ConnectionClosed | None:
@@ -173,7 +171,7 @@ def stories(records: Sequence[TraceRecord]) -> list[Story]:
     for side in Side:
         current: list[TraceRecord] = []
         for record in records:
-            if record.side is not side:
+            if record.side != side:
                 continue
             if _begins_anew(current, record):
                 found.append(Story(tuple(current)))

@@ -27,6 +27,8 @@ from glasslock.tls.wire.dissect_alerts import ALERTS
 from glasslock.tls.wire.dissect_extensions import EXTENSIONS, OneExtension, Place
 from glasslock.tls.wire.dissect_messages import MESSAGES_12, MESSAGES_13
 from glasslock.tls.wire.dissect_parts import MAX_ITEMS, Reader
+from glasslock.tls.wire.dissect_show import certificate as certificate_in_words
+from glasslock.tls.wire.dissect_show import distinguished_name, ocsp_response, sct_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,9 +104,7 @@ def messages_of_openssl(
     pem = tmp_path / "both.pem"
     pem.write_bytes(
         CERTIFICATE.public_bytes(serialization.Encoding.PEM)
-        + KEY.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        + KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(pem)
@@ -196,9 +196,7 @@ def test_a_retry_in_tls_1_3(tmp_path: Path) -> None:
 def test_client_certificates_and_resumption_in_tls_1_3(tmp_path: Path) -> None:
     messages = messages_of_openssl(tmp_path, ssl.TLSVersion.TLSv1_3, ask_client=True)
     assert names_and_check(messages, TLS13).count("Certificate") == 2
-    request = next(
-        f for _, raw in messages if (f := dissect_message(raw, TLS13)).name == "CertificateRequest"
-    )
+    request = next(f for _, raw in messages if (f := dissect_message(raw, TLS13)).name == "CertificateRequest")
     assert "rsa_pss_rsae_sha256 (0x0804)" in find(request, "signature_algorithms").value
 
     resumed = messages_of_openssl(tmp_path, ssl.TLSVersion.TLSv1_3, resume=True)
@@ -306,21 +304,41 @@ def stapled() -> bytes:
 def test_a_stapled_status() -> None:
     raw = message(HandshakeType.CERTIFICATE_STATUS, b"\1" + opaque(3, stapled()))
     field = dissect_message(raw, TLS12)
-    assert find(field, "response").value == (
-        "good, as of 2026-11-01 00:00:00 UTC, good until 2026-11-02 00:00:00 UTC"
-    )
+    assert find(field, "response").value == ("good, as of 2026-11-01 00:00:00 UTC, good until 2026-11-02 00:00:00 UTC")
+
+
+def test_other_keys_and_other_answers_are_summed_up() -> None:
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    for key, shown, digest in (
+        (rsa.generate_private_key(65537, 1024), "RSA key of 1024 bits", hashes.SHA256()),
+        (ed25519.Ed25519PrivateKey.generate(), "Ed25519 key", None),
+    ):
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([]))
+            .issuer_name(x509.Name.from_rfc4514_string("CN=CA"))
+            .public_key(key.public_key())
+            .serial_number(1)
+            .not_valid_before(START)
+            .not_valid_after(START + DAY)
+            .sign(key, digest)
+        )
+        assert certificate_in_words(made.public_bytes(serialization.Encoding.DER)) == (
+            f"(no subject); issued by CN=CA; valid 2026-11-01 to 2026-11-02; {shown}"
+        )
+    refused = ocsp.OCSPResponseBuilder.build_unsuccessful(ocsp.OCSPResponseStatus.TRY_LATER)
+    der = refused.public_bytes(serialization.Encoding.DER)
+    assert ocsp_response(der) == "the responder gave no status: try_later"
+    assert distinguished_name(b"\x30") == "cannot be parsed as a name: 30"
+    assert sct_time(2**64 - 1) == f"{2**64 - 1} milliseconds since 1970"
 
 
 NAME = x509.Name.from_rfc4514_string("CN=Some CA").public_bytes()
 SCT = b"\0" + bytes(32) + (1_790_000_000_000).to_bytes(8, "big") + b"\0\0" + b"\4\3" + opaque(2, b"sig")
 ECH_CONFIG = b"\xfe\x0d" + opaque(
     2,
-    b"\7\0\x20"
-    + opaque(2, bytes(32))
-    + opaque(2, b"\0\1\0\1")
-    + b"\x40"
-    + opaque(1, b"public.test")
-    + b"\0\0",
+    b"\7\0\x20" + opaque(2, bytes(32)) + opaque(2, b"\0\1\0\1") + b"\x40" + opaque(1, b"public.test") + b"\0\0",
 )
 E = ExtensionType
 P = Place
@@ -473,9 +491,7 @@ def test_records() -> None:
         "Finished",
         "Finished",
     ]
-    assert find(
-        dissect_record(b"\x16\3\3" + opaque(2, two), protected=True), "encrypted_record"
-    ).length == len(two)
+    assert find(dissect_record(b"\x16\3\3" + opaque(2, two), protected=True), "encrypted_record").length == len(two)
     assert find(dissect_record(b"\x17\3\3\0\1x"), "encrypted_record").value == "78"
     assert find(dissect_record(b"\x15\3\3\0\2\1\0"), "alert").value == "close_notify"
     assert find(dissect_record(b"\x14\3\3\0\1\1"), "data").value == "01"

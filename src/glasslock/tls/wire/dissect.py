@@ -37,9 +37,7 @@ def dissect_record(raw: bytes, version: int = ProtocolVersion.TLS_1_3, *, protec
     """Take one TLS record apart, its five header bytes included; if `protected`, its payload stays closed."""
     r = Reader(raw, 0, len(raw))
     if r.left < 5:
-        return Field(
-            "record", "cut off", 0, len(raw), children=(r.rest("unreadable", "Less than a header."),)
-        )
+        return Field("record", "cut off", 0, len(raw), children=(r.rest("unreadable", "Less than a header."),))
     kind = r.number(1)
     version_field = Field(
         "legacy_record_version",
@@ -83,9 +81,7 @@ _CONTENT: dict[int, str] = {
 def _message(r: Reader, version: int) -> Field:
     start = r.position
     if r.left < 4:
-        return Field(
-            "message", "cut off", start, r.left, children=(r.rest("unreadable", "Less than a header."),)
-        )
+        return Field("message", "cut off", start, r.left, children=(r.rest("unreadable", "Less than a header."),))
     kind, size = r.number(1), r.number(3)
     message = _describe(kind, r, version)
     head = (
@@ -114,9 +110,7 @@ def _describe(kind: int, r: Reader, version: int) -> Message:
 def _alert(r: Reader) -> Field:
     start = r.position
     if r.left < 2:
-        return Field(
-            "alert", "cut off", start, r.left, children=(r.rest("unreadable", "An alert has two bytes."),)
-        )
+        return Field("alert", "cut off", start, r.left, children=(r.rest("unreadable", "An alert has two bytes."),))
     level, description = r.number(1), r.number(1)
     meaning = ALERTS.get(description, "Not an alert that this program knows.")
     children = [

@@ -98,9 +98,7 @@ class OneExtension:
         window = r.window(size)
         if known is None:
             name, note = _unknown(number)
-            body: tuple[Field, ...] = (
-                (Field("data", window.take(size).hex(), start + 4, size),) if size else ()
-            )
+            body: tuple[Field, ...] = (Field("data", window.take(size).hex(), start + 4, size),) if size else ()
         else:
             name, note = ExtensionType(number).name.lower(), known.note
             body = read_parts(window, known.parts(self.place))
@@ -195,9 +193,7 @@ EXTENSIONS: dict[int, Extension] = {
     # enum { peer_allowed_to_send(1), peer_not_allowed_to_send(2) } HeartbeatMode  (RFC 6520 section 2)
     ExtensionType.HEARTBEAT: Extension(
         "Keep-alive messages, known for the Heartbleed bug; not needed over TCP and never sent here.",
-        offer=(
-            mode := Number("mode", 1, show=word({1: "peer_allowed_to_send", 2: "peer_not_allowed_to_send"})),
-        ),
+        offer=(mode := Number("mode", 1, show=word({1: "peer_allowed_to_send", 2: "peer_not_allowed_to_send"})),),
         answer=(mode,),
     ),
     ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: Extension(

@@ -64,13 +64,9 @@ CLIENT_HELLO = Message(
     (
         Number("legacy_version", 2, _LEGACY_VERSION, code(ProtocolVersion)),
         Bytes("random", 32, "Fresh for each connection, so that no two are alike and none can be replayed."),
-        Opaque(
-            "legacy_session_id", 1, "Means nothing in TLS 1.3; filled so that it looks like a TLS 1.2 hello."
-        ),
+        Opaque("legacy_session_id", 1, "Means nothing in TLS 1.3; filled so that it looks like a TLS 1.2 hello."),
         List("cipher_suites", 2, _SUITE, "The ciphers that this client can use, best first."),
-        Opaque(
-            "legacy_compression_methods", 1, "Always “none”: compressing secrets gives them away (CRIME)."
-        ),
+        Opaque("legacy_compression_methods", 1, "Always “none”: compressing secrets gives them away (CRIME)."),
         Extensions(Place.CLIENT_HELLO, optional=True),
     ),
     "The client says what it can do, and makes a first offer of keys. Everyone on the path can read this.",
@@ -172,9 +168,7 @@ CERTIFICATE_13 = Message(
             Group(
                 "entry",
                 (
-                    Opaque(
-                        "cert_data", 3, "Who this is, whose key it is, and who vouches for it.", certificate
-                    ),
+                    Opaque("cert_data", 3, "Who this is, whose key it is, and who vouches for it.", certificate),
                     Extensions(Place.CERTIFICATE, note="Proofs that belong to this certificate."),
                 ),
             ),
@@ -205,9 +199,7 @@ CERTIFICATE_VERIFY = Message(
     "CertificateVerify",
     (
         Number("algorithm", 2, show=code(SignatureScheme)),
-        Opaque(
-            "signature", 2, "Over everything said so far: a copy of it is worth nothing in another handshake."
-        ),
+        Opaque("signature", 2, "Over everything said so far: a copy of it is worth nothing in another handshake."),
     ),
     "Proof that the certificate is one's own: only the holder of its private key can make this signature.",
 )
@@ -245,11 +237,7 @@ NEW_SESSION_TICKET_12 = Message(
 # struct { KeyUpdateRequest request_update; } KeyUpdate                             (RFC 9846 section 4.7.3)
 KEY_UPDATE = Message(
     "KeyUpdate",
-    (
-        Number(
-            "request_update", 1, "Whether the other side should change its keys too.", code(KeyUpdateRequest)
-        ),
-    ),
+    (Number("request_update", 1, "Whether the other side should change its keys too.", code(KeyUpdateRequest)),),
     "From the next record on, the sender uses new keys.",
 )
 
@@ -303,11 +291,7 @@ CLIENT_KEY_EXCHANGE = Message(
             "exchange_keys",
             (
                 (Opaque("ecdh_Yc", 1, "The public half of a key made for this connection."),),
-                (
-                    Opaque(
-                        "encrypted secret or dh_Yc", 2, "RSA: the secret, locked to the certificate's key."
-                    ),
-                ),
+                (Opaque("encrypted secret or dh_Yc", 2, "RSA: the secret, locked to the certificate's key."),),
             ),
         ),
     ),
@@ -330,9 +314,7 @@ COMPRESSED_CERTIFICATE = Message(
 )
 
 # The hash of the first ClientHello, which stands for it after a retry; never sent    (RFC 9846 section 4.1)
-MESSAGE_HASH = Message(
-    "message_hash", (Bytes("hash"),), "Stands for the first ClientHello in the transcript."
-)
+MESSAGE_HASH = Message("message_hash", (Bytes("hash"),), "Stands for the first ClientHello in the transcript.")
 
 _COMMON: dict[int, Message] = {
     HandshakeType.CLIENT_HELLO: CLIENT_HELLO,

@@ -125,16 +125,12 @@ ECH_CONFIG = Switch(
                     Number("kem_id", 2, show=word(KEMS, 4)),
                     Opaque("public_key", 2, "The key that clients lock their real ClientHello to."),
                     List("cipher_suites", 2, HPKE_SUITE),
-                    Number(
-                        "maximum_name_length", 1, "How far clients pad names, so that length tells nothing."
-                    ),
+                    Number("maximum_name_length", 1, "How far clients pad names, so that length tells nothing."),
                     Opaque("public_name", 1, "The name that everyone on the path may see.", text),
                     List(
                         "extensions",
                         2,
-                        Group(
-                            "extension", (Number("type", 2, show=hexadecimal_number(4)), Opaque("data", 2))
-                        ),
+                        Group("extension", (Number("type", 2, show=hexadecimal_number(4)), Opaque("data", 2))),
                     ),
                 ),
             ),

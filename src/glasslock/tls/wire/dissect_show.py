@@ -73,7 +73,7 @@ def sct_time(number: int) -> str:
 
 
 def distinguished_name(der: bytes) -> str:
-    from cryptography import x509  # noqa: PLC0415 - only where a person looks
+    from cryptography import x509
 
     try:
         return x509.Name.from_bytes(der).rfc4514_string()
@@ -83,7 +83,7 @@ def distinguished_name(der: bytes) -> str:
 
 def certificate(der: bytes) -> str:
     """Sum up a certificate on one line: for whom, by whom, for which names, from when to when, which key."""
-    from cryptography import x509  # noqa: PLC0415 - only where a person looks
+    from cryptography import x509
 
     try:
         cert = x509.load_der_x509_certificate(der)
@@ -108,7 +108,7 @@ def certificate(der: bytes) -> str:
 
 def subject_alternative_names(cert: x509.Certificate) -> list[str]:
     """List the DNS names and addresses of a certificate; raises what the parser raises."""
-    from cryptography import x509  # noqa: PLC0415 - only where a person looks
+    from cryptography import x509
 
     try:
         names = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -119,7 +119,7 @@ def subject_alternative_names(cert: x509.Certificate) -> list[str]:
 
 def public_key(cert: x509.Certificate) -> str:
     """Name the kind and size of a certificate's key."""
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415 - only where a person looks
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     try:
         key = cert.public_key()
@@ -134,7 +134,7 @@ def public_key(cert: x509.Certificate) -> str:
 
 def ocsp_response(der: bytes) -> str:
     """Sum up a stapled OCSP response: what the certificate's issuer says, and when it said so."""
-    from cryptography.x509 import ocsp  # noqa: PLC0415 - only where a person looks
+    from cryptography.x509 import ocsp
 
     try:
         response = ocsp.load_der_ocsp_response(der)

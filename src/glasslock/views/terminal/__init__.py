@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .picture import picture
 from .render import Depth, make_console, render
 
-__all__ = ["Depth", "make_console", "render"]
+__all__ = ["Depth", "make_console", "picture", "render"]

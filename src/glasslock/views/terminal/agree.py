@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -64,9 +65,7 @@ def _choices(story: Story, width: int, *, verbose: bool) -> list[tuple[str, Rend
         "version": version(done.version) if done else "",
         "cipher_suite": suite(done.cipher_suite) if done else "",
         "group": group(done.group) if done and done.group is not None else "",
-        "signature_scheme": scheme(done.signature_scheme)
-        if done and done.signature_scheme is not None
-        else "",
+        "signature_scheme": scheme(done.signature_scheme) if done and done.signature_scheme is not None else "",
         "alpn": (done.alpn or "") if done else "",
     }
     labels = {"cipher_suite": "cipher suite", "signature_scheme": "signature", "alpn": "inside"}
@@ -100,7 +99,10 @@ def _choice(
         others = line(("from ", QUIET)).append_text(fit(offered, space, strong=taken))
     if verbose and decision is not None and decision.why:
         others.append_text(line(BREAK, (decision.why, QUIET)))
-    grid.add_row(line((_spoken(taken) or "not agreed", f"{STRONG} {GOOD}" if taken else QUIET)), others)
+    name = line((_spoken(taken) or "not agreed", f"{STRONG} {GOOD}" if taken else QUIET))
+    if name.cell_len > left:
+        return Group(name, others)
+    grid.add_row(name, others)
     return grid
 
 
@@ -214,9 +216,7 @@ def _together(members: list[SecretDerived]) -> Text:
     shared = kinds.pop() if len(kinds) == 1 else ""
     text = line(f"{shared}  ") if shared else Text()
     names = [member.label.removesuffix(shared).strip() for member in members]
-    pieces = [
-        line(f"{name} ", (_print(m, verbose=False), KEY)) for name, m in zip(names, members, strict=True)
-    ]
+    pieces = [line(f"{name} ", (_print(m, verbose=False), KEY)) for name, m in zip(names, members, strict=True)]
     return text.append_text(Text("  ").join(pieces))
 
 

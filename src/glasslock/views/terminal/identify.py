@@ -19,8 +19,8 @@ from glasslock.trace import (
 )
 from glasslock.views.names import Card, card, day, days_left, scheme
 
-from .layout import branch, heading, rows, unreached
-from .style import BAD, BREAK, DOUBT, GOOD, QUIET, SIGNS, STRONG, TIMES, abbreviated, duration, join, line
+from .layout import branch, heading, room, rows, unreached
+from .style import BAD, BREAK, DOUBT, GOOD, QUIET, SIGNS, STRONG, abbreviated, duration, fit, join, line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from glasslock.views.story import Story
 
 # From the best to the worst: a certificate is as good as its worst check.
+_TELLING = frozenset({"name", "dates", "signature", "trust anchor", "revocation", "transparency"})
 _ORDER = (Outcome.SKIPPED, Outcome.UNKNOWN, Outcome.PASSED, Outcome.WARNED, Outcome.FAILED)
 
 
@@ -44,7 +45,7 @@ def identify(story: Story, width: int, *, verbose: bool) -> list[RenderableType]
         items += [("path tried", _path(path)) for path in story.all(PathTried)]
         items += [("check", _check(check, verbose=True)) for check in checks]
     else:
-        items += _checks(checks)
+        items += _checks(checks, width)
     items += [("proof", _proof(proof, verbose=verbose)) for proof in story.all(SignatureChecked)]
     if not items:
         done = story.first(HandshakeCompleted)
@@ -76,7 +77,7 @@ def _tree(
 ) -> Table:
     """Draw the chain from the root down to the leaf."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(overflow="fold")
+    grid.add_column(overflow="ellipsis", no_wrap=True)
     grid.add_column(overflow="fold")
     for depth, position in enumerate(reversed(range(len(chain)))):
         outcome = _worst([check.outcome for check in checks if check.certificate == position])
@@ -96,7 +97,11 @@ def _described(about: Card, position: int, count: int, now: float, *, verbose: b
         left = days_left(about.end, now)
         style = BAD if left.startswith("expired") else QUIET
         until = f"until {day(about.end)}"
-        parts.append(line((f"{until}, {left}" if position == 0 or verbose or style == BAD else until, style)))
+        if style == BAD and not verbose:
+            until = left
+        elif position == 0 or verbose:
+            until = f"{until}, {left}"
+        parts.append(line((until, style)))
     if about.self_issued:
         parts.append(line(("self-signed" if count == 1 else "root", QUIET)))
     names = [name for name in about.names if name != about.subject]
@@ -121,27 +126,21 @@ def _path(path: PathTried) -> Text:
 # --- the checks -------------------------------------------------------------------------------------
 
 
-def _checks(checks: list[CheckRan]) -> list[tuple[str, RenderableType]]:
+def _checks(checks: list[CheckRan], width: int) -> list[tuple[str, RenderableType]]:
     """Sum up what passed on one line; what did not gets its own, with what was compared."""
-    passed: dict[str, int] = {}
-    for check in checks:
-        if check.outcome is Outcome.PASSED:
-            passed[check.name] = passed.get(check.name, 0) + 1
+    names = {outcome: [_words(c.name) for c in checks if c.outcome is outcome] for outcome in Outcome}
+    failed = names[Outcome.FAILED] + names[Outcome.WARNED]
+    passed = dict.fromkeys(name for name in names[Outcome.PASSED] if name not in failed)
     items: list[tuple[str, RenderableType]] = []
     if passed:
-        words = [
-            line(_words(name), (f" {TIMES}{count}" if count > 1 else "", QUIET))
-            for name, count in passed.items()
-        ]
-        items.append(("checks", line(SIGNS[Outcome.PASSED], " ").append_text(join(words))))
+        telling = sorted(passed, key=lambda name: name not in _TELLING)
+        items.append(("checks", line(SIGNS[Outcome.PASSED], " ").append_text(fit(telling, room(width) - 2))))
     shown = [check for check in checks if check.outcome in (Outcome.FAILED, Outcome.WARNED)]
     items += [(_label(check), _check(check, verbose=False)) for check in shown]
-    quiet = [check for check in checks if check.outcome in (Outcome.SKIPPED, Outcome.UNKNOWN)]
-    names = ", ".join(dict.fromkeys(_words(check.name) for check in quiet))
-    if quiet:
-        reasons = dict.fromkeys(check.explanation for check in quiet if check.explanation)
-        reason = f": {'; '.join(reasons)}" if reasons else ""
-        items.append(("not checked", line((f"{names}{reason}", QUIET))))
+    quiet = dict.fromkeys(names[Outcome.SKIPPED] + names[Outcome.UNKNOWN])
+    unsaid = [name for name in quiet if name not in passed and name not in failed]
+    if unsaid:
+        items.append(("not checked", line((f"{', '.join(unsaid)} (-v says why)", QUIET))))
     return items
 
 

@@ -44,7 +44,7 @@ def rows(items: Iterable[tuple[str, RenderableType]]) -> Padding:
     grid.add_column(width=LABEL, no_wrap=True, style=QUIET)
     grid.add_column(overflow="fold")
     for label, content in items:
-        grid.add_row(Text(label), content)
+        grid.add_row(line(label), content)
     return Padding(grid, (0, 0, 0, INDENT))
 
 

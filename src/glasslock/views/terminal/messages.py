@@ -153,11 +153,7 @@ def _field(grid: Table, field: Field, depth: int, inks: dict[int, str], width: i
 
 def _is_flat(fields: list[Field]) -> bool:
     """Whether these are items of one plain list, which the parent's value already names."""
-    return (
-        len({f.name for f in fields}) == 1
-        and not any(f.children or f.note for f in fields)
-        and len(fields) > 1
-    )
+    return len({f.name for f in fields}) == 1 and not any(f.children or f.note for f in fields) and len(fields) > 1
 
 
 def _short(field: Field, room: int) -> str:

@@ -84,9 +84,7 @@ def protect(story: Story, width: int, *, verbose: bool) -> list[RenderableType]:
     spent = ""
     if first is not None and first.response is not None:
         spent = duration(first.response.seconds + (first.body.seconds if first.body else 0.0))
-    parts: list[RenderableType] = [
-        heading(Step.PROTECT, "every byte encrypted and authenticated", spent, width)
-    ]
+    parts: list[RenderableType] = [heading(Step.PROTECT, "every byte encrypted and authenticated", spent, width)]
     if not said:
         if story.first(HandshakeCompleted) is None:
             return [unreached(Step.PROTECT, width)]
@@ -195,9 +193,7 @@ def _cipher(records: list[bytes], width: int, limit: int) -> list[Text]:
     columns = max(4, (width + 1) // 3)
     first, total = records[0], sum(map(len, records))
     room = columns * limit
-    hexes = [
-        text for _, text, _ in dump(first[:room], columns, spans=((0, 5, ACCENT), (5, len(first), QUIET)))
-    ]
+    hexes = [text for _, text, _ in dump(first[:room], columns, spans=((0, 5, ACCENT), (5, len(first), QUIET)))]
     more = total - min(len(first), room)
     if more > 0:
         count = f" in {len(records)} records" if len(records) > 1 else ""

@@ -78,18 +78,14 @@ def _info(info: TcpInfo, *, verbose: bool) -> Text:
     parts: list[Text] = []
     if info.rtt is not None:
         spread = f" ±{duration(info.rtt_variance)}" if info.rtt_variance and verbose else ""
-        parts.append(line("round trip ", (duration(info.rtt) + spread, ACCENT)))
+        parts.append(line("RTT ", (duration(info.rtt) + spread, ACCENT)))
     if info.send_mss is not None:
         parts.append(line("MSS ", (str(info.send_mss), ACCENT)))
     scales = [scale for scale in (info.send_window_scale, info.receive_window_scale) if scale is not None]
     if scales:
-        parts.append(
-            line("windows ", ("/".join(f"{TIMES}{1 << scale}" for scale in dict.fromkeys(scales)), ACCENT))
-        )
+        parts.append(line("windows ", ("/".join(f"{TIMES}{1 << scale}" for scale in dict.fromkeys(scales)), ACCENT)))
     flags = {"SACK": info.sack, "timestamps": info.timestamps, "ECN": info.ecn}
-    parts += [
-        line(name if on else f"no {name}") for name, on in flags.items() if on or (verbose and on is not None)
-    ]
+    parts += [line(name if on else f"no {name}") for name, on in flags.items() if on or (verbose and on is not None)]
     if info.retransmits:
         parts.append(line((f"{info.retransmits} sent again", BAD)))
     if verbose:
@@ -104,13 +100,19 @@ def _info(info: TcpInfo, *, verbose: bool) -> Text:
 
 def _packet(packet: TcpPacket, *, verbose: bool) -> Text:
     arrow = ("→ ", ACCENT) if packet.direction == "sent" else ("← ", GOOD)
-    text = line(arrow, (f"{packet.flags:<8}", STRONG), (f" window {packet.window}", QUIET))
-    if packet.options:
-        text.append_text(line((f"  {', '.join(packet.options)}", QUIET)))
+    options = packet.options if verbose else _telling(packet.options)
+    text = line(arrow, (f"{packet.flags:<8}", STRONG), (f" {', '.join(options)}", QUIET))
     if verbose:
-        numbers = f"  sequence {packet.sequence}, acknowledges {packet.acknowledgment}"
-        text.append_text(line((numbers, QUIET)))
+        numbers = f"sequence {packet.sequence}, acknowledges {packet.acknowledgment}, window {packet.window}"
+        ttl = f", TTL {packet.ttl}" if packet.ttl is not None else ""
+        text.append_text(line(BREAK, (f"  {numbers}{ttl}", QUIET), BREAK, (f"  {packet.raw.hex()}", QUIET)))
     return text
+
+
+def _telling(options: tuple[str, ...]) -> list[str]:
+    """Leave out padding and the numbers of timestamps, and be short."""
+    words = [o.removeprefix("window ").removesuffix(" permitted") for o in options if o not in ("NOP", "end")]
+    return ["timestamps" if word.startswith("timestamp") else word for word in words]
 
 
 def far_end(story: Story) -> str:

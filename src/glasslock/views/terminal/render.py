@@ -88,4 +88,4 @@ def _page(story: Story, depth: Depth, width: int) -> list[RenderableType]:
             parts.append(rows([(note.who, line((note.text, DOUBT))) for note in notes]))
     if verbose:
         parts += [Text(), *messages(story, width)]
-    return [*parts, Text(), *verdict(story, ending, width)]
+    return [*parts, Text(), *verdict(story, ending, width, verbose=verbose)]

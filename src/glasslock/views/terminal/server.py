@@ -44,9 +44,7 @@ def _told(story: Story) -> Iterator[RenderableType]:
     ending, done = how_it_ended(story), story.first(HandshakeCompleted)
     clock = datetime.fromtimestamp(story.started).astimezone().strftime("%H:%M:%S")
     if done is None:
-        yield line(
-            (f"{clock}  ", QUIET), f"{UNLOCKED} ", (far_end(story), STRONG), "  ", (ending.headline, BAD)
-        )
+        yield line((f"{clock}  ", QUIET), f"{UNLOCKED} ", (far_end(story), STRONG), "  ", (ending.headline, BAD))
         yield _below(line(ending.cause))
         if ending.fix:
             yield _below(line((ending.fix, QUIET)))
@@ -76,7 +74,7 @@ def _details(story: Story, done: HandshakeCompleted) -> list[Text]:
         facts.append(line(f"handshake {duration(seconds)}"))
     connected = story.first(TcpConnected)
     if connected is not None and connected.info is not None and connected.info.rtt is not None:
-        facts.append(line(f"round trip {duration(connected.info.rtt)}"))
+        facts.append(line(f"RTT {duration(connected.info.rtt)}"))
     if done.retried:
         facts.append(line(("asked for another key share", DOUBT)))
     if done.early_data:
@@ -89,9 +87,7 @@ def _details(story: Story, done: HandshakeCompleted) -> list[Text]:
 
 def _requests(story: Story) -> list[tuple[HttpRequest, HttpResponse | None, BodyReceived | None]]:
     found: list[tuple[HttpRequest, HttpResponse | None, BodyReceived | None]] = []
-    relevant: list[TraceRecord] = [
-        r for r in story.records if isinstance(r, HttpRequest | HttpResponse | BodyReceived)
-    ]
+    relevant: list[TraceRecord] = [r for r in story.records if isinstance(r, HttpRequest | HttpResponse | BodyReceived)]
     for record in relevant:
         if isinstance(record, HttpRequest):
             found.append((record, None, None))

@@ -40,13 +40,13 @@ SIGNS: dict[Outcome, tuple[str, str]] = {
 }
 LOCKED, UNLOCKED = "🔒", "🔓"
 
-TIMES, NONE = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
+TIMES, NONE, APOSTROPHE = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}", "\N{RIGHT SINGLE QUOTATION MARK}"
 
 # One character for one of the same width, so that every table stays straight.
 _ASCII = {LOCKED: "##", UNLOCKED: "!!"} | dict(
     zip(
-        "✓✗·…→←⇄±│─━═╌┄├└╭╮╰╯•—“”" + TIMES + NONE,
-        '+x-~><=~|-=#.:++++++*-""x-',
+        "✓✗·…→←⇄±│─━═╌┄├└╭╮╰╯•—“”µ" + TIMES + NONE + APOSTROPHE,
+        '+x-~><=~|-=#.:++++++*-""ux-' + "'",
         strict=True,
     )
 )
@@ -123,13 +123,15 @@ def _to_ascii(character: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a time as people read it: 0.4 ms, 43 ms, 1.24 s."""
+    """Write a time as people read it: 43 µs, 4.3 ms, 43 ms, 1.24 s."""
     if seconds is None:
         return NONE
     if seconds >= 9.995:
         return f"{seconds:.1f} s"
     if seconds >= 0.9995:
         return f"{seconds:.2f} s"
+    if 0 < seconds < 0.00095:
+        return f"{seconds * 1e6:.0f} µs"
     milliseconds = seconds * 1000
     return f"{milliseconds:.0f} ms" if milliseconds >= 9.95 else f"{milliseconds:.1f} ms"
 

@@ -19,6 +19,7 @@ from .reach import far_end
 from .style import (
     ACCENT,
     BAD,
+    BREAK,
     DOUBT,
     GOOD,
     KEY,
@@ -55,14 +56,14 @@ def address(story: Story, ending: Ending) -> Text:
     return line(f"{UNLOCKED} ", (story.url, f"{STRONG} {BAD}"), ("  not secure", BAD))
 
 
-def verdict(story: Story, ending: Ending, width: int) -> list[RenderableType]:
+def verdict(story: Story, ending: Ending, width: int, *, verbose: bool) -> list[RenderableType]:
     """Draw the verdict and, if anything was measured, the timing bar."""
     if ending.padlock:
         parts = _secure(story, ending)
     else:
         code = line((f" {ending.code} ", BAD)) if ending.code else None
         panel = Panel(
-            _broken(story, ending),
+            _broken(story, ending, verbose=verbose),
             box=ROUNDED,
             border_style=BAD,
             padding=(0, 1),
@@ -96,9 +97,12 @@ def _voucher(story: Story) -> str:
     return top.subject if top.self_issued else top.issuer
 
 
-def _broken(story: Story, ending: Ending) -> RenderableType:
+def _broken(story: Story, ending: Ending, *, verbose: bool) -> RenderableType:
     """Say what a browser would say, what failed, who can fix it and how, and what others would say."""
     title = line((f"{UNLOCKED} ", ""), (ending.headline, f"{STRONG} {BAD}"))
+    said = ending.details if verbose and ending.details else ending.message
+    if said:
+        title.append_text(line(BREAK, (said, QUIET)))
     items: list[tuple[str, RenderableType]] = []
     if ending.cause:
         items.append(("why", line(_sentence(ending.cause))))
@@ -120,14 +124,15 @@ def _broken(story: Story, ending: Ending) -> RenderableType:
         )
         items.append(("proceed?", line(said)))
     items += [
-        (f"{name} says" if i == 0 else name, line((said, QUIET)))
-        for i, (name, said) in enumerate(ending.others_say)
+        (f"{name} says" if i == 0 else name, line((said, QUIET))) for i, (name, said) in enumerate(ending.others_say)
     ]
     return Group(title, rows(items)) if items else title
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """Begin with a capital letter, unless it is a name that has none."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def timing_bar(story: Story, width: int) -> Text | None:
@@ -146,7 +151,10 @@ def timing_bar(story: Story, width: int) -> Text | None:
         bar.append(stroke * (round(used / total * cells) - start), colour)
         legend.append(line((stroke, colour), f" {timing.name} ", (duration(timing.seconds), QUIET)))
     bar.append(label, STRONG)
-    return bar.append("\n" + " " * INDENT).append_text(Text("  ").join(legend))
+    named = Text("  ").join(legend)
+    if named.cell_len > width - INDENT:
+        named = Text(" ").join(legend)
+    return bar.append("\n" + " " * INDENT).append_text(named)
 
 
 def one_line(story: Story, ending: Ending) -> Text:
