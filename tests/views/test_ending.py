@@ -17,6 +17,7 @@ from glasslock.trace import (
     Step,
     TcpConnected,
     TraceRecord,
+    VerdictReached,
 )
 from glasslock.views.ending import Ending, how_it_ended
 from glasslock.views.story import Story, stories
@@ -35,7 +36,7 @@ def ending(records: list[TraceRecord]) -> Ending:
         ("good", True, "", None),
         ("http2", True, "", None),
         ("tls12", True, "", None),
-        ("resumed", False, "", None),
+        ("resumed", True, "", None),
         ("retried", True, "", None),
         ("expired", False, "NET::ERR_CERT_DATE_INVALID", Step.IDENTIFY),
         ("unknown_name", False, "ERR_NAME_NOT_RESOLVED", Step.REACH),
@@ -58,7 +59,7 @@ def test_each_scene(scene: str, padlock: bool, code: str, stopped_at: Step | Non
         assert end.stopped_at == stopped_at
     if not padlock:
         assert end.cause
-        if scene not in ("no_padlock", "resumed"):
+        if scene != "no_padlock":
             assert end.fix
             assert end.who_can_fix or scene == "refused_by_client"
 
@@ -114,6 +115,13 @@ def test_a_server_takes_no_offence_at_a_client_that_just_leaves() -> None:
     told.append(ConnectionClosed(time=T0 + 1, side=Side.SERVER, clean=False, problem="cut"))
     assert ending(told).padlock
     assert ending(told).warning == "cut"
+
+
+def test_a_resumed_connection_that_nobody_judged_says_so() -> None:
+    told = [r for r in SCENES["resumed"]() if not isinstance(r, VerdictReached)]
+    end = ending(told)
+    assert not end.padlock
+    assert "It continues an earlier one" in end.cause
 
 
 def test_a_trace_that_just_stops_is_no_padlock() -> None:

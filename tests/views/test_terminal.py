@@ -30,6 +30,7 @@ from glasslock.trace import (
     NameResolved,
     Note,
     Outcome,
+    PathTried,
     RecordSent,
     SecretDerived,
     Step,
@@ -469,8 +470,11 @@ def test_warnings_are_told_beside_the_padlock() -> None:
 
 def test_a_resumed_connection_says_why_there_is_no_certificate() -> None:
     text = words(page(SCENES["resumed"]()))
-    assert "no certificate this time: both sides know each other from an earlier connection" in text
+    assert "it knows the secret of the earlier connection, where it showed this certificate" in text
     assert "resumption session ticket" in text
+    unjudged = [r for r in SCENES["resumed"]() if not isinstance(r, CheckRan | PathTried | VerdictReached)]
+    expected = "no certificate this time: both sides know each other from an earlier connection"
+    assert expected in words(page(unjudged))
     assert "· resumed" in page(served_again(), Depth.QUIET)
     assert "asked for another key share" in words(page(run(groups=(NamedGroup.SECP384R1,)).served))
 

@@ -47,8 +47,11 @@ def identify(story: Story, width: int, *, verbose: bool) -> list[RenderableType]
     else:
         items += _checks(checks, width)
     items += [("proof", _proof(proof, verbose=verbose)) for proof in story.all(SignatureChecked)]
+    done = story.first(HandshakeCompleted)
+    if items and done is not None and done.resumed:
+        known = "it knows the secret of the earlier connection, where it showed this certificate"
+        items.append(("proof", line(SIGNS[Outcome.PASSED], f" {known}")))
     if not items:
-        done = story.first(HandshakeCompleted)
         if done is None:
             return [unreached(Step.IDENTIFY, width)]
         items.append(("", line((_without_certificate(done), QUIET))))
