@@ -52,6 +52,10 @@ def puppet_class(alter: Alter) -> type[Handshake]:
             for altered in alter(kind, raw):
                 super().send_raw(HandshakeType(altered[0]), altered)
 
+        def send_at_once(self, message: messages.Message) -> None:
+            for altered in alter(message.type, message.encode()):
+                self.writer.write(ContentType.HANDSHAKE, altered)
+
     return PuppetHandshake
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glasslock.errors import ConfigurationError
+from glasslock.errors import CertificateRefused, ConfigurationError
 from glasslock.registry import AlertDescription, CipherSuite, HandshakeType, NamedGroup, Side
 from glasslock.tls import (
     DangerousAcceptAnyCertificate,
@@ -62,7 +62,29 @@ def test_a_resumption_shows_no_certificate() -> None:
             raise AssertionError("nothing to verify")
 
     first, server = first_and_server()
-    pair(client_config(verifier=Never()), server, session=first.tickets()[0]).done()
+    pair(client_config(verifier=Never(), verify_resumed=False), server, session=first.tickets()[0]).done()
+
+
+def test_a_resumption_judges_the_first_handshakes_certificates_again() -> None:
+    """What was good then may have expired, been revoked or lost our trust since."""
+    seen: list[tuple[Any, ...]] = []
+
+    class Verifier:
+        refuse = False
+
+        def verify(self, chain: Any, server_name: str | None, **_: object) -> None:
+            seen.append((tuple(chain), server_name))
+            if self.refuse:
+                raise CertificateRefused(A.CERTIFICATE_REVOKED, "revoked", "revoked since")
+
+    verifier = Verifier()
+    first, server = first_and_server()
+    client = client_config(verifier=verifier)
+    pair(client, server, session=first.tickets()[0]).done()
+    assert seen == [(first.client.agreed.peer_chain, "localhost")]
+    verifier.refuse = True
+    refused = pair(client, server, session=first.tickets()[0])
+    assert_refused(refused.run(), Side.CLIENT, A.CERTIFICATE_REVOKED, "revoked")
 
 
 def test_a_ticket_of_the_same_hash_but_another_suite() -> None:

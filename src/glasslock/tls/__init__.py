@@ -15,6 +15,7 @@ from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerC
 from .connection import ClientConnection, Connection, ServerConnection
 from .credentials import Credential
 from .events import (
+    CertificateDeclined,
     ClientAuthenticated,
     Data,
     EarlyDataRefused,
@@ -27,6 +28,7 @@ from .events import (
 from .session import ExternalPsk, MemoryReplayGuard, Session, TicketKeys
 
 __all__ = [
+    "CertificateDeclined",
     "ClientAuthenticated",
     "ClientConfig",
     "ClientConnection",

@@ -116,6 +116,7 @@ class Limits:
     warning_alerts: int = 4  # in a row
     key_updates: int = 32  # in a row, without application data between them
     tickets: int = 64  # per connection
+    certificate_requests: int = 16  # after the handshake, per connection
     early_data_skipped: int = 1 << 16  # refused 0-RTT data that a server passes over
 
 
@@ -216,6 +217,7 @@ class ServerConfig(Config):
     choose_credential: Callable[[ClientHelloInfo], Credential | None] | None = None
     require_known_name: bool = False  # refuse names that no credential covers, instead of the default
     client_verifier: PeerVerifier | None = None  # set: clients are asked for a certificate
+    ask_in_handshake: bool = True  # TLS 1.3; False: only when `request_client_certificate` is called
     require_client_certificate: bool = False
     client_certificate_authorities: tuple[bytes, ...] = ()  # DER names to send
     prefer_own_order: bool = True  # cipher suites and groups: our preference wins
@@ -240,6 +242,8 @@ class ServerConfig(Config):
             raise ConfigurationError("ticket_lifetime must be 1 to 604800 seconds, a week (RFC 9846 section 4.7.1)")
         if self.require_client_certificate and self.client_verifier is None:
             raise ConfigurationError("require_client_certificate needs a client_verifier")
+        if self.require_client_certificate and not self.ask_in_handshake:
+            raise ConfigurationError("require_client_certificate means that clients are asked in the handshake")
 
 
 def _require_psk_modes(modes: tuple[int, ...]) -> None:

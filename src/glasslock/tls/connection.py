@@ -64,7 +64,7 @@ class Connection:
         self._writer.padding = config.padding
         self._hs = Handshake(config, side, self._reader, self._writer)
         self._hs.unread = lambda: len(self._messages)
-        self._messages = b""  # handshake bytes that do not make a whole message yet
+        self._messages = bytearray()  # handshake bytes that do not make a whole message yet
         self._script: Script | None = None
         self._waiting: Wait | Question | None = None
         self._change_cipher_specs = 0
@@ -72,6 +72,7 @@ class Connection:
         self._failure: TLSError | None = None
         self._sent_close = False
         self._received_close = False
+        self._canceled = False  # we gave up before the handshake was done: nothing that comes counts any more
         if config.observer is not None:
             self._reader.listener = self._tell_received
             self._writer.listener = self._tell_sent
@@ -117,7 +118,7 @@ class Connection:
         """Takes bytes from the peer; returns what they mean. Raises TLSError if they must not be."""
         if self._failure is not None:
             raise self._failure
-        if self._received_close:
+        if self._received_close or self._canceled:
             return []
         self._reader.feed(data)
         self._work()
@@ -125,7 +126,7 @@ class Connection:
 
     def receive_eof(self) -> None:
         """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before."""
-        if self._failure is not None or self._received_close:
+        if self._failure is not None or self._received_close or self._canceled:
             return
         error = ConnectionTruncated()
         if not self._hs.application_data:
@@ -144,6 +145,10 @@ class Connection:
         """Answers the question of an `Undecided` event; an exception as `value` refuses."""
         if not isinstance(self._waiting, Question):
             raise ConfigurationError("the connection has asked no question")
+        if self._failure is not None or self._canceled:
+            return []
+        if isinstance(value, Exception) and not isinstance(value, GlasslockError):
+            value = ConfigurationError(f"the question was answered with {value!r}")
         self._guarded(self._resume, value)
         self._guarded(self._read_messages, b"")  # the rest of the record that brought the question
         self._work()
@@ -156,7 +161,8 @@ class Connection:
         """Runs a step; whatever TLSError it raises is first told to the peer."""
         try:
             work(*arguments)
-            self._hs.flush()
+            if not isinstance(self._waiting, Question):  # what belongs together waits for the answer
+                self._hs.flush()
         except TLSError as error:
             self._fail(error)
             raise
@@ -185,8 +191,8 @@ class Connection:
 
     def _read_data(self, fragment: bytes) -> None:
         hs = self._hs
-        if self._messages:
-            raise unexpected("interleaved", "application data inside a handshake message", "RFC 9846 section 5.1")
+        if self._messages or hs.authenticating:
+            raise unexpected("interleaved", "application data between handshake messages", "RFC 9846 section 5.1")
         early = not hs.application_data
         if early:
             if hs.early_data_limit is None:
@@ -202,15 +208,16 @@ class Connection:
                 hs.tell(DataReceived(time=hs.now(), side=self._side, data=fragment))
 
     def _read_messages(self, fragment: bytes) -> None:
-        self._messages = self._messages + fragment if self._messages else fragment
+        self._messages += fragment
         while len(self._messages) >= _HEADER and not isinstance(self._waiting, Question):
             messages = self._messages
             end = _HEADER + int.from_bytes(messages[1:_HEADER], "big")
             self._check_message_size(messages[0], end - _HEADER)
             if len(messages) < end:
                 return
-            self._messages = messages[end:]
-            self._resume(messages[:end])
+            message = bytes(messages[:end])
+            del messages[:end]
+            self._resume(message)
 
     def _check_message_size(self, kind: int, length: int) -> None:
         limits = self._config.limits
@@ -330,26 +337,29 @@ class Connection:
             raise ConfigurationError("nothing can be sent after close")
         if not data:
             return
-        if hs.key_update_pending:
-            send_key_update(hs, request_peer=False)
         if hs.observer is not None:
             hs.tell(DataSent(time=hs.now(), side=self._side, data=bytes(data)))
-        self._write_data(data)
+        self._guarded(self._write_data, data)
 
     def _write_data(self, data: bytes) -> None:
         """Before a key is used up, the next one takes its place (RFC 9846 section 5.5)."""
-        protection = self._writer.protection
-        if protection is not None and self._is_tls13:
-            records = len(data) // self._writer.max_fragment + 1
-            if protection.sequence + records > protection.record_limit:
-                send_key_update(self._hs, request_peer=False)
+        if self._hs.key_update_pending or (self._is_tls13 and not self._has_room(data)):
+            send_key_update(self._hs, request_peer=False)
         self._writer.write(ContentType.APPLICATION_DATA, data)
+
+    def _has_room(self, data: bytes) -> bool:
+        """Whether the key may still protect this much."""
+        protection = self._writer.protection
+        records = len(data) // self._writer.max_fragment + 1
+        return protection is None or protection.sequence + records <= protection.record_limit
 
     def update_keys(self, *, request_peer: bool = False) -> None:
         """New keys for what we send, and for what the peer sends if `request_peer` (RFC 9846 section 4.7.3)."""
-        if not self._hs.application_data or not self._is_tls13:
-            raise ConfigurationError("keys can be updated in TLS 1.3, once the handshake is done")
-        send_key_update(self._hs, request_peer)
+        if self._failure is not None:
+            raise self._failure
+        if not self._hs.application_data or not self._is_tls13 or self._sent_close:
+            raise ConfigurationError("keys can be updated in TLS 1.3, after the handshake and before the end")
+        self._guarded(send_key_update, self._hs, request_peer)
 
     def data_to_send(self) -> bytes:
         """Everything that has to go to the peer now."""
@@ -360,9 +370,10 @@ class Connection:
         if self._sent_close or self._failure is not None:
             return
         if not self._hs.application_data:
+            self._canceled = True
             self._send_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED, "closed by the user")
         self._send_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
-        self._sent_close = True
+        self._sent_close = self._writer.closed = True
 
     def abort(self, error: TLSError) -> None:
         """Ends the connection with an error of the caller's own, such as a policy that was not met."""
@@ -391,6 +402,7 @@ class Connection:
         if error.alert is not None and not self._sent_close:
             hs.flush()
             self._send_alert(AlertLevel.FATAL, error.alert, error.message)
+        self._writer.closed = True
         self._tell_closed(clean=False, problem=str(error))
 
     def _send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
@@ -485,12 +497,13 @@ class ClientConnection(Connection):
     def send_early_data(self, data: bytes) -> int:
         """Sends as much as still has room as 0-RTT data, which an attacker can replay; returns how much that was."""
         count = min(len(data), self._hs.early_data_writable)
-        if count:
+        if count and self._has_room(data):  # there is no KeyUpdate for early data (RFC 9846 section 5.5)
             self._hs.early_data_writable -= count
             if self._hs.observer is not None:
                 self._hs.tell(DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
             self._writer.write(ContentType.APPLICATION_DATA, data[:count])
-        return count
+            return count
+        return 0
 
 
 class ServerConnection(Connection):
@@ -502,5 +515,12 @@ class ServerConnection(Connection):
         self._start(server_handshake(self._hs, config))
 
     def request_client_certificate(self) -> None:
-        """Asks the client who it is, after the handshake (RFC 9846 section 4.7.2)."""
+        """Asks the client who it is, after the handshake (RFC 9846 section 4.7.2).
+
+        `ClientAuthenticated` or `CertificateDeclined` tells the answer. ConfigurationError if it cannot be asked.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._sent_close:
+            raise ConfigurationError("nothing can be sent after close")
         request_client_certificate(self._hs, self._server_config)

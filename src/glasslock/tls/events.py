@@ -44,6 +44,11 @@ class ClientAuthenticated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateDeclined(Event):
+    """A client answered a request for its certificate after the handshake with none."""
+
+
+@dataclass(frozen=True, slots=True)
 class PeerClosed(Event):
     """The peer sent close_notify: no more data will come, and none is missing."""
 

@@ -147,10 +147,11 @@ class Protection12:
 class RecordWriter:
     """Fragments, protects and queues what goes out."""
 
-    __slots__ = ("_out", "initial_version", "listener", "max_fragment", "padding", "protection")
+    __slots__ = ("_out", "closed", "initial_version", "listener", "max_fragment", "padding", "protection")
 
     def __init__(self) -> None:
         self._out: list[bytes] = []
+        self.closed = False  # after close_notify or a fatal alert nothing goes out any more (RFC 9846 section 6)
         self.protection: Protection | None = None
         self.listener: Listener | None = None
         self.max_fragment = MAX_FRAGMENT
@@ -161,6 +162,8 @@ class RecordWriter:
     def write(self, content_type: int, data: bytes) -> None:
         """Queues `data` in as many records as it needs; an empty `data` makes one empty record."""
         limit = self.max_fragment
+        if self.closed:
+            return
         if len(data) <= limit:
             self._write_one(content_type, data)
         else:
@@ -199,10 +202,6 @@ class RecordWriter:
         data = b"".join(self._out)
         self._out.clear()
         return data
-
-    @property
-    def has_data(self) -> bool:
-        return bool(self._out)
 
 
 class RecordReader:

@@ -143,7 +143,10 @@ class SignatureRequest:
 
 @dataclass(frozen=True, slots=True)
 class VerificationRequest:
-    """The subject of a `verify` question: the answer is None, or the verifier's exception is handed in."""
+    """What the peer showed, to be judged: the subject of a `verify` question.
+
+    The answer is None, or the verifier's exception is handed in.
+    """
 
     chain: tuple[bytes, ...]
     server_name: str | None
@@ -173,11 +176,16 @@ def open_certificate(hs: Handshake, message: Certificate | CompressedCertificate
     return Certificate.parse_body(body)
 
 
-def read_certificate(hs: Handshake, message: Certificate, offered: frozenset[int], context: bytes = b"") -> bool:
-    """Keeps the peer's chain; False if it is empty. `offered` are the extensions that we asked with."""
+def read_certificate(
+    hs: Handshake,
+    message: Certificate,
+    offered: frozenset[int],
+    context: bytes = b"",
+    server_name: str | None = None,
+) -> VerificationRequest | None:
+    """The peer's chain, to be judged; None if it is empty. `offered` are the extensions that we asked with."""
     if message.context != context:
         raise illegal("certificate-context", "Certificate answers another request than ours", _RULE + ".1")
-    agreed = hs.agreed
     if len(message.entries) > hs.config.limits.certificates:
         raise PeerMisbehaved(
             AlertDescription.BAD_CERTIFICATE,
@@ -192,24 +200,34 @@ def read_certificate(hs: Handshake, message: Certificate, offered: frozenset[int
                 read_ocsp_status(data)
             elif kind == ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP:
                 check_sct_list(data)
-    agreed.peer_chain = tuple(entry.data for entry in message.entries)
     if not message.entries:
-        return False
+        return None
     leaf = message.entries[0].extensions
-    if ExtensionType.STATUS_REQUEST in leaf:
-        agreed.peer_ocsp_response = read_ocsp_status(leaf[ExtensionType.STATUS_REQUEST])
-    agreed.peer_sct_list = leaf.get(ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP)
+    status = leaf.get(ExtensionType.STATUS_REQUEST)
+    shown = VerificationRequest(
+        chain=tuple(entry.data for entry in message.entries),
+        server_name=server_name,
+        ocsp_response=None if status is None else read_ocsp_status(status),
+        sct_list=leaf.get(ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP),
+    )
     if hs.observer is not None:
         hs.tell(
             CertificatesReceived(
                 time=hs.now(),
                 side=hs.side,
-                chain=agreed.peer_chain,
-                ocsp_response=agreed.peer_ocsp_response,
-                sct_list=agreed.peer_sct_list,
+                chain=shown.chain,
+                ocsp_response=shown.ocsp_response,
+                sct_list=shown.sct_list,
             )
         )
-    return True
+    return shown
+
+
+def keep_certificates(hs: Handshake, shown: VerificationRequest) -> None:
+    """The peer is who this says."""
+    hs.agreed.peer_chain = shown.chain
+    hs.agreed.peer_ocsp_response = shown.ocsp_response
+    hs.agreed.peer_sct_list = shown.sct_list
 
 
 class PeerKey:
@@ -231,6 +249,7 @@ class PeerKey:
             ValueError,
             UnsupportedAlgorithm,
             x509.DuplicateExtension,
+            x509.InvalidVersion,
             x509.UnsupportedGeneralNameType,
         ) as problem:
             raise PeerMisbehaved(
@@ -292,13 +311,17 @@ def check_certificate_verify(
             )
 
 
-def verify_peer(hs: Handshake, verifier: PeerVerifier, server_name: str | None) -> Generator[Question, Any, None]:
+def verify_peer(hs: Handshake, verifier: PeerVerifier, request: VerificationRequest) -> Generator[Question, Any, None]:
     """Hands the chain to whoever the config names, and waits for the answer."""
-    agreed = hs.agreed
-    request = VerificationRequest(agreed.peer_chain, server_name, agreed.peer_ocsp_response, agreed.peer_sct_list)
     deferred = getattr(verifier, "deferred", False)
     answer = None if deferred else partial(_verify_now, verifier, request, hs)
     yield from hs.ask("verify", request, answer)
+
+
+def kept_certificates(hs: Handshake, server_name: str | None) -> VerificationRequest:
+    """The reverse of `keep_certificates`."""
+    agreed = hs.agreed
+    return VerificationRequest(agreed.peer_chain, server_name, agreed.peer_ocsp_response, agreed.peer_sct_list)
 
 
 def verify_again(
@@ -306,7 +329,7 @@ def verify_again(
 ) -> Generator[Question, Any, None]:
     """In a resumption: what was good then may have expired, been revoked or lost our trust since."""
     if hs.agreed.peer_chain and hs.config.verify_resumed and verifier is not None:
-        yield from verify_peer(hs, verifier, server_name)
+        yield from verify_peer(hs, verifier, kept_certificates(hs, server_name))
 
 
 def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> None:

@@ -48,7 +48,7 @@ from ..wire.messages12 import (
     ServerHelloDone,
     ServerKeyExchange,
 )
-from .authentication import PeerKey, verify_again, verify_peer
+from .authentication import PeerKey, kept_certificates, verify_again, verify_peer
 from .client13 import accept_protocol
 from .client_certificate import choose_client_credential
 from .client_hello import Offer
@@ -198,7 +198,7 @@ def full_handshake(
     if isinstance(message, CertificateRequest12):
         request = message
         yield from hs.expect(ServerHelloDone)
-    yield from verify_peer(hs, config.verifier, hs.agreed.server_name)
+    yield from verify_peer(hs, config.verifier, kept_certificates(hs, hs.agreed.server_name))
 
     secrets = yield from answer(hs, config, suite, key, share, request)
     secrets.send_finished()

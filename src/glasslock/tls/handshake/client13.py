@@ -46,6 +46,7 @@ from ..wire.messages import (
 from .authentication import (
     PeerKey,
     check_certificate_verify,
+    keep_certificates,
     open_certificate,
     read_certificate,
     schemes_in_certificate_verify,
@@ -344,19 +345,21 @@ def authenticate_server(
         read_certificate_request(request, context=b"")
         message = yield from hs.expect(CompressedCertificate, Certificate)
     certificate = open_certificate(hs, message)
-    if not read_certificate(hs, certificate, frozenset(offer.extensions)):
+    shown = read_certificate(hs, certificate, frozenset(offer.extensions), server_name=hs.agreed.server_name)
+    if shown is None:
         raise PeerMisbehaved(
             AlertDescription.DECODE_ERROR,
             "no-certificate",
             "the server sent no certificate",
             "RFC 9846 section 4.5.1.3",
         )
-    key = PeerKey(hs.agreed.peer_chain[0])
+    keep_certificates(hs, shown)
+    key = PeerKey(shown.chain[0])
     signed = hs.transcript.digest()
     proof = yield from hs.expect(CertificateVerify)
     check_certificate_verify(hs, key, proof, signed, schemes_in_certificate_verify(config.signature_schemes))
     hs.agreed.signature_scheme = proof.scheme
-    yield from verify_peer(hs, config.verifier, hs.agreed.server_name)
+    yield from verify_peer(hs, config.verifier, shown)
     return request
 
 

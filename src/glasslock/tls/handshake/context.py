@@ -68,6 +68,7 @@ class Handshake:
         "_put_back",
         "agreed",
         "application_data",
+        "authenticating",
         "certificate_requests",
         "config",
         "data_received",
@@ -76,7 +77,9 @@ class Handshake:
         "events",
         "final_transcript",
         "key_log",
+        "key_update_awaited",
         "key_update_pending",
+        "key_updates_sent",
         "may_send",
         "now",
         "observer",
@@ -110,6 +113,9 @@ class Handshake:
         self.resumption_secret = b""
         self.data_received = 0  # application data records, to tell KeyUpdates with a purpose from a flood
         self.key_update_pending = False  # the peer wants new keys from us before our next data
+        self.key_update_awaited = False  # we asked the peer for new keys
+        self.key_updates_sent = 0
+        self.authenticating = False  # a late proof of the client's is coming in; nothing may come between (server)
         self.final_transcript: Transcript | None = None  # for authentication after the handshake
         self.skip_hello_requests = False  # TLS 1.2: a HelloRequest may come at any time (client)
         self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
@@ -127,6 +133,18 @@ class Handshake:
         """Queues a message that is already bytes."""
         self.transcript.add(raw)
         self._pending.append(raw)
+        self._tell_sent(kind, raw)
+
+    def send_at_once(self, message: Message) -> None:
+        """Sends a message that belongs to no transcript: a ticket, new keys, a late question (RFC 9846 section 4.1).
+
+        It may overtake messages that are queued but wait for a decision, for these must go out together.
+        """
+        raw = message.encode()
+        self.writer.write(ContentType.HANDSHAKE, raw)
+        self._tell_sent(message.type, raw)
+
+    def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
         if self.observer is not None:
             self.tell(
                 MessageSent(
@@ -218,6 +236,10 @@ class Handshake:
     def write_with(self, protection: Protection | None) -> None:
         """From the next record on we use these keys."""
         self.flush()
+        self.replace_write_key(protection)
+
+    def replace_write_key(self, protection: Protection | None) -> None:
+        """The same, but messages that are held back go out under the new key."""
         self.writer.protection = protection
         if protection is not None:
             self._tell_keys("send", protection)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from ...errors import ConfigurationError
-from ...registry import ExtensionType, KeyUpdateRequest
+from ...errors import ConfigurationError, TLSError
+from ...registry import AlertDescription, ExtensionType, KeyUpdateRequest
 from ..config import ClientConfig, ServerConfig
-from ..events import ClientAuthenticated, TicketReceived
+from ..events import CertificateDeclined, ClientAuthenticated, TicketReceived
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import finished_mac, resumption_psk
 from ..keys.suites import SUITES_13
@@ -23,18 +23,18 @@ from ..wire.messages import (
     KeyUpdate,
     NewSessionTicket,
 )
-from .authentication import open_certificate
+from .authentication import keep_certificates, open_certificate
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .completion import check_finished
 from .context import Handshake, Question, Script, Wait, illegal
-from .keys13 import next_secret, read_application, write_application
+from .keys13 import next_secret, protection, read_application
 from .placement import NEW_SESSION_TICKET, check_placement
 from .request_certificate import authenticate_client, certificate_request
 
 
 def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
     """Until the connection ends: tickets, KeyUpdate, and a request for our certificate if we agreed to that."""
-    tickets = 0
+    tickets = requests = 0
     updates = KeyUpdates(hs)
     while True:
         message = yield from hs.expect(NewSessionTicket, KeyUpdate, CertificateRequest)
@@ -46,6 +46,9 @@ def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
                 raise unexpected("too-many-tickets", f"more than {config.limits.tickets} tickets on one connection")
             accept_ticket(hs, message)
         else:
+            requests += 1
+            if requests > config.limits.certificate_requests:
+                raise unexpected("too-many-certificate-requests", "the server asks for our certificate again and again")
             yield from authenticate_late(hs, config, message)
 
 
@@ -61,6 +64,8 @@ def server_after_handshake(hs: Handshake, config: ServerConfig) -> Script:
 
 
 # --- KeyUpdate (section 4.7.3) --------------------------------------------------------------------
+
+MAX_KEY_UPDATES = (1 << 48) - 1  # that one side may send
 
 
 class KeyUpdates:
@@ -83,17 +88,29 @@ class KeyUpdates:
             raise unexpected(
                 "too-many-key-updates", "KeyUpdates without any data between them", "RFC 9846 section 4.7.3"
             )
+        hs.key_update_awaited = False
         read_application(hs, next_secret(hs, hs.read_secret))
-        if message.request == KeyUpdateRequest.UPDATE_REQUESTED and not hs.key_update_pending:
-            # One answer covers every request that arrives before we send again (section 4.7.3).
+        if message.request == KeyUpdateRequest.UPDATE_REQUESTED and hs.key_updates_sent < MAX_KEY_UPDATES:
+            # One answer covers every request that arrives before we send again.
             hs.key_update_pending = True
 
 
 def send_key_update(hs: Handshake, request_peer: bool) -> None:
-    """KeyUpdate is the last message under the old keys."""
+    """KeyUpdate is the last message under the old keys. A request that is under way is not repeated."""
+    if hs.key_updates_sent >= MAX_KEY_UPDATES:
+        raise TLSError(
+            AlertDescription.INTERNAL_ERROR,
+            "key-updates-exhausted",
+            "this connection has had as many keys as it may have",
+            "RFC 9846 section 4.7.3",
+        )
+    request = request_peer and not hs.key_update_awaited
     hs.key_update_pending = False
-    hs.send(KeyUpdate(KeyUpdateRequest.UPDATE_REQUESTED if request_peer else KeyUpdateRequest.UPDATE_NOT_REQUESTED))
-    write_application(hs, next_secret(hs, hs.write_secret))
+    hs.key_update_awaited = hs.key_update_awaited or request
+    hs.key_updates_sent += 1
+    hs.send_at_once(KeyUpdate(KeyUpdateRequest.UPDATE_REQUESTED if request else KeyUpdateRequest.UPDATE_NOT_REQUESTED))
+    hs.write_secret = next_secret(hs, hs.write_secret)
+    hs.replace_write_key(protection(hs, hs.write_secret, "application"))
 
 
 # --- NewSessionTicket (section 4.7.1) -------------------------------------------------------------
@@ -161,24 +178,32 @@ def request_client_certificate(hs: Handshake, config: ServerConfig) -> None:
     transcript = hs.final_transcript.copy()
     transcript.add(request.encode())
     hs.certificate_requests[request.context] = transcript
-    hs.send(request)
-    hs.flush()
+    hs.send_at_once(request)
 
 
 def read_late_certificate(
     hs: Handshake, config: ServerConfig, message: Certificate | CompressedCertificate
 ) -> Generator[Wait | Question, Any, None]:
-    """The client's Certificate, CertificateVerify and Finished, without anything between them."""
+    """The client's Certificate, CertificateVerify and Finished, without anything between them.
+
+    Until all three are checked the client remains who it was.
+    """
     certificate = open_certificate(hs, message)
     transcript = hs.certificate_requests.pop(certificate.context, None)
     if transcript is None:
         raise unexpected("unwanted-certificate", "a Certificate that nobody asked for", "RFC 9846 section 4.7.2")
     transcript.add(message.encode())
     hs.transcript = transcript
-    if (yield from authenticate_client(hs, config, certificate)):
-        hs.events.append(ClientAuthenticated())
+    hs.authenticating = True
+    shown = yield from authenticate_client(hs, config, certificate, certificate.context)
     expected = _late_finished(hs, hs.read_secret)
     check_finished((yield from hs.expect(Finished)), expected)
+    hs.authenticating = False
+    if shown is None:
+        hs.events.append(CertificateDeclined())
+    else:
+        keep_certificates(hs, shown)
+        hs.events.append(ClientAuthenticated())
 
 
 def _late_finished(hs: Handshake, secret: bytes) -> Finished:

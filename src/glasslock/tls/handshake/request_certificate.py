@@ -12,6 +12,7 @@ from ..wire import extensions as ext
 from ..wire.messages import Certificate, CertificateRequest, CertificateVerify
 from .authentication import (
     PeerKey,
+    VerificationRequest,
     check_certificate_verify,
     read_certificate,
     schemes_in_certificate_verify,
@@ -35,10 +36,11 @@ def certificate_request(config: ServerConfig, context: bytes = b"") -> Certifica
 
 
 def authenticate_client(
-    hs: Handshake, config: ServerConfig, certificate: Certificate
-) -> Generator[Wait | Question, Any, bool]:
-    """The client's proof; False if it has none and need not have one."""
-    if not read_certificate(hs, certificate, frozenset(), certificate.context):
+    hs: Handshake, config: ServerConfig, certificate: Certificate, context: bytes = b""
+) -> Generator[Wait | Question, Any, VerificationRequest | None]:
+    """The client's certificates, once they are proved and verified; None if it has none and need not have one."""
+    shown = read_certificate(hs, certificate, frozenset(), context)
+    if shown is None:
         if config.require_client_certificate:
             raise NegotiationFailed(
                 AlertDescription.CERTIFICATE_REQUIRED,
@@ -46,12 +48,12 @@ def authenticate_client(
                 "the client sent no certificate, and this server requires one",
                 "RFC 9846 section 4.5.1.3",
             )
-        return False
-    key = PeerKey(hs.agreed.peer_chain[0])
+        return None
+    key = PeerKey(shown.chain[0])
     signed = hs.transcript.digest()
     proof = yield from hs.expect(CertificateVerify)
     check_certificate_verify(hs, key, proof, signed, schemes_in_certificate_verify(config.signature_schemes))
     hs.agreed.client_signature_scheme = proof.scheme
     if config.client_verifier is not None:
-        yield from verify_peer(hs, config.client_verifier, None)
-    return True
+        yield from verify_peer(hs, config.client_verifier, shown)
+    return shown

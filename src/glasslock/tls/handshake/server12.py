@@ -43,7 +43,7 @@ from ..wire.messages12 import (
     ServerHelloDone,
     ServerKeyExchange,
 )
-from .authentication import PeerKey, verify_again, verify_peer
+from .authentication import PeerKey, kept_certificates, verify_again, verify_peer
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
@@ -302,7 +302,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         check_signature12(hs, key, proof.scheme, proof.signature, said, config.signature_schemes)
         hs.agreed.client_signature_scheme = proof.scheme
         if config.client_verifier is not None:
-            yield from verify_peer(hs, config.client_verifier, None)
+            yield from verify_peer(hs, config.client_verifier, kept_certificates(hs, None))
     yield from secrets.read_finished()
     if ticket:
         send_ticket(hs, config, wishes, secrets)

@@ -42,7 +42,14 @@ from ..wire.messages import (
     Finished,
     ServerHello,
 )
-from .authentication import PeerWishes, open_certificate, send_certificate, send_certificate_verify, verify_again
+from .authentication import (
+    PeerWishes,
+    keep_certificates,
+    open_certificate,
+    send_certificate,
+    send_certificate_verify,
+    verify_again,
+)
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
@@ -88,7 +95,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
         yield from verify_again(hs, config.client_verifier, None)
 
     hs.send(answer_extensions(hs, config, wishes))
-    asked = psk is None and config.client_verifier is not None
+    asked = psk is None and config.client_verifier is not None and config.ask_in_handshake
     if psk is None:
         yield from show_certificate(hs, config, wishes, asked)
     hs.send(finished(hs, schedule, secrets.server))
@@ -104,7 +111,9 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     if asked:
         message = yield from hs.expect(CompressedCertificate, Certificate)
         certificate = open_certificate(hs, message)
-        yield from authenticate_client(hs, config, certificate)
+        shown = yield from authenticate_client(hs, config, certificate)
+        if shown is not None:
+            keep_certificates(hs, shown)
     expected = finished(hs, schedule, secrets.client)
     check_finished((yield from hs.expect(Finished)), expected)
     read_application(hs, application.client)

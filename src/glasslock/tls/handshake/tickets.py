@@ -286,5 +286,4 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
         if config.max_early_data:
             extensions[int(ExtensionType.EARLY_DATA)] = u32(config.max_early_data)
         ticket = config.ticket_keys.seal(content)
-        hs.send(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))
-    hs.flush()
+        hs.send_at_once(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))
