@@ -5,9 +5,10 @@ The same for both roles; only the words around the signature differ.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
+from types import NoneType
 from typing import Any
 
 from ...errors import (
@@ -116,7 +117,7 @@ def sign(hs: Handshake, credential: Credential, scheme: int, content: bytes) -> 
     deferred = getattr(signer, "deferred", False)
     request = SignatureRequest(credential, scheme, content)
     answer = None if deferred else partial(_sign_now, credential, scheme, content)
-    signature: bytes = yield from hs.ask("sign", request, answer)
+    signature: bytes = yield from hs.ask("sign", request, answer, bytes)
     return signature
 
 
@@ -315,7 +316,7 @@ def verify_peer(hs: Handshake, verifier: PeerVerifier, request: VerificationRequ
     """Hands the chain to whoever the config names, and waits for the answer."""
     deferred = getattr(verifier, "deferred", False)
     answer = None if deferred else partial(_verify_now, verifier, request, hs)
-    yield from hs.ask("verify", request, answer)
+    yield from hs.ask("verify", request, answer, NoneType)
 
 
 def kept_certificates(hs: Handshake, server_name: str | None) -> VerificationRequest:
@@ -332,9 +333,11 @@ def verify_again(
         yield from verify_peer(hs, verifier, kept_certificates(hs, server_name))
 
 
-def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> None:
+def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> object:
+    """None is the only good answer: a verifier that returns False instead of raising must not pass for consent."""
+    verify: Callable[..., object] = verifier.verify
     try:
-        verifier.verify(
+        return verify(
             request.chain,
             request.server_name,
             ocsp_response=request.ocsp_response,

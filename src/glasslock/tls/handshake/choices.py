@@ -42,7 +42,7 @@ def choose_credential(
     else:
         deferred = getattr(chooser, "deferred", False)
         answer = None if deferred else partial(_ask_now, chooser, info)
-        credential = yield from hs.ask("credential", info, answer)
+        credential = yield from hs.ask("credential", info, answer, Credential | None)
     if credential is None:
         raise NegotiationFailed(
             AlertDescription.UNRECOGNIZED_NAME,

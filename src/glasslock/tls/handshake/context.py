@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
+from types import UnionType
 from typing import Any, Final, TypeVar, overload
 
-from ...errors import PeerMisbehaved
+from ...errors import ConfigurationError, PeerMisbehaved
 from ...registry import AlertDescription, ContentType, HandshakeType, ProtocolVersion, Side, name_of
 from ...trace import Decided, KeysInstalled, MessageReceived, MessageSent, SecretDerived, Step, TraceRecord
 from ..config import Config
@@ -211,9 +212,14 @@ class Handshake:
             )
         )
 
-    def ask(self, what: str, subject: object, answer: Callable[[], object] | None) -> Generator[Question, Any, Any]:
-        """Waits for a decision from outside."""
-        return (yield Question(what, subject, answer))
+    def ask(
+        self, what: str, subject: object, answer: Callable[[], object] | None, kind: type | UnionType
+    ) -> Generator[Question, Any, Any]:
+        """Waits for a decision from outside. Anything but an answer of this kind is none, and surely no consent."""
+        value = yield Question(what, subject, answer)
+        if not isinstance(value, kind):
+            raise ConfigurationError(f"{value!r} does not answer the question {what!r}: it has to be {kind}")
+        return value
 
     def send_change_cipher_spec(self) -> None:
         self.flush()
