@@ -436,7 +436,10 @@ class Connection:
         if not secret:
             raise ConfigurationError("there is nothing to export from yet")
         hash_ = hash_function(SUITES_13[self._hs.agreed.cipher_suite].hash_name)
-        return export(hash_, secret, label.encode("ascii"), context, length)
+        try:
+            return export(hash_, secret, label.encode("ascii"), context, length)
+        except (ValueError, OverflowError) as problem:
+            raise ConfigurationError(f"this cannot be exported: {problem}") from problem
 
     # --- the trace
 
