@@ -5,6 +5,7 @@
         PeerMisbehaved          the peer broke a rule of the protocol: we send `alert`
         NegotiationFailed       both sides behave, but have nothing in common: we send `alert`
         CertificateRefused      the peer's certificate was not accepted: we send `alert`; carries the verdict
+          ECHRejected             the server could not read our encrypted hello; carries what to try again with
         PeerAlert               the peer sent us a fatal alert
         ConnectionTruncated     the transport ended without close_notify
       ConfigurationError        the caller asked for something that cannot be
@@ -59,6 +60,29 @@ class CertificateRefused(TLSError):
     """
 
     evidence: object | None = None
+
+
+class ECHRejected(TLSError):
+    """The server could not read our encrypted ClientHello, and proved that it may say so (RFC 9849 section 6.1.6).
+
+    It proved to be `public_name`, not the site that was asked for, so nothing was sent to it. Try again once, on a
+    new connection, with `retry_configs` (an ECHConfigList); without ECH if that is empty: the server has switched
+    ECH off. If that connection is rejected too, the server is misconfigured.
+    """
+
+    def __init__(self, public_name: str, retry_configs: bytes) -> None:
+        advice = (
+            "gave new keys: connect again with them" if retry_configs else "has switched ECH off: connect without it"
+        )
+        super().__init__(
+            AlertDescription.ECH_REQUIRED,
+            "ech-rejected",
+            f"the server could not read the encrypted ClientHello; it proved to be {public_name} and {advice}",
+            "RFC 9849 section 6.1.6",
+        )
+        self.args = (public_name, retry_configs)
+        self.public_name = public_name
+        self.retry_configs = retry_configs
 
 
 class PeerAlert(TLSError):

@@ -170,6 +170,18 @@ class MessageSent(TraceRecord):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InnerHello(TraceRecord):
+    """The ClientHello inside an encrypted one: what only the two ends see. `raw` as in `MessageSent`.
+
+    A client tells it before the outer hello goes out, a server after that came in.
+    """
+
+    step: Step = Step.AGREE
+    rule: str = "RFC 9849 section 5.1"
+    raw: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MessageReceived(TraceRecord):
     """One handshake message came in. `tls.wire.dissect` turns `raw` into named fields."""
 
@@ -283,7 +295,7 @@ class Decided(TraceRecord):
     """One choice: what was on offer, what was taken, and why.
 
     `what` is e.g. `version`, `cipher_suite`, `group`, `signature_scheme`, `alpn`, `certificate`,
-    `resumption`, `early_data`, `retry`; the values are names of the registry or words.
+    `resumption`, `early_data`, `retry`, `ech`; the values are names of the registry or words.
     """
 
     step: Step = Step.AGREE
@@ -343,6 +355,7 @@ class HandshakeCompleted(TraceRecord):
     early_data: bool = False
     retried: bool = False
     client_authenticated: bool = False
+    ech_accepted: bool = False
 
 
 # --- 4 PROTECT ------------------------------------------------------------------------------------

@@ -142,10 +142,13 @@ def pair(
     name: str | None = "localhost",
     session: Session | None = None,
     early_data: bool = False,
+    ech_configs: bytes = b"",
 ) -> Pair:
     """A fresh pair that has not spoken yet."""
     return Pair(
-        ClientConnection(client or client_config(), name, session=session, early_data=early_data),
+        ClientConnection(
+            client or client_config(), name, session=session, early_data=early_data, ech_configs=ech_configs
+        ),
         ServerConnection(server or server_config()),
     )
 

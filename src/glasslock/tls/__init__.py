@@ -14,6 +14,7 @@ from __future__ import annotations
 from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerConfig
 from .connection import ClientConnection, Connection, ServerConnection
 from .credentials import Credential
+from .ech import ECHConfig, ECHKey
 from .events import (
     CertificateDeclined,
     ClientAuthenticated,
@@ -36,6 +37,8 @@ __all__ = [
     "Credential",
     "DangerousAcceptAnyCertificate",
     "Data",
+    "ECHConfig",
+    "ECHKey",
     "EarlyDataRefused",
     "Event",
     "ExternalPsk",

@@ -24,6 +24,7 @@ from ..registry import (
 )
 from ..trace import Observer
 from .credentials import Credential
+from .ech.keys import ECHKey
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
@@ -180,6 +181,8 @@ class ClientConfig(Config):
     ignore_hello_requests: bool = False  # TLS 1.2: pass over requests to renegotiate instead of ending
     grease: bool = False  # RFC 8701
     permute_extensions: bool = False
+    ech_grease: bool = False  # where no ECH key is known, look as if there were one (RFC 9849 section 6.2)
+    require_ech: bool = False  # refuse to connect where no usable ECH key is known: the name never goes out in clear
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
@@ -231,7 +234,9 @@ class ServerConfig(Config):
     max_early_data: int = 0  # bytes of 0-RTT data to accept; 0: none
     replay_guard: ReplayGuard | None = None  # needed for early data
     early_data_window: float = 10.0  # seconds that a ticket's age may be off
-    cookie_keys: TicketKeys | None = None  # set: the state of a HelloRetryRequest travels in a cookie
+    # Set: the state of a HelloRetryRequest travels in a cookie; that of ECH does not, and stays in the connection.
+    cookie_keys: TicketKeys | None = None
+    ech_keys: tuple[ECHKey, ...] = ()  # for Encrypted ClientHello, in order of preference
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
@@ -240,6 +245,12 @@ class ServerConfig(Config):
         _require_psk_modes(self.psk_modes)
         if not 0 < self.ticket_lifetime <= MAX_TICKET_LIFETIME:
             raise ConfigurationError("ticket_lifetime must be 1 to 604800 seconds, a week (RFC 9846 section 4.7.1)")
+        if self.ech_keys and not any(key.retry for key in self.ech_keys):
+            raise ConfigurationError(
+                "at least one of ech_keys needs `retry`: clients must get it (RFC 9849 section 7.1)"
+            )
+        if self.ech_keys and ProtocolVersion.TLS_1_3 not in self.versions:
+            raise ConfigurationError("ech_keys need TLS 1.3 among the versions")
         if self.require_client_certificate and self.client_verifier is None:
             raise ConfigurationError("require_client_certificate needs a client_verifier")
         if self.require_client_certificate and not self.ask_in_handshake:

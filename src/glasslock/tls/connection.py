@@ -37,6 +37,7 @@ from ..trace import (
     Step,
 )
 from .config import ClientConfig, Config, ServerConfig
+from .ech.config import read_config_list
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
 from .handshake.client import client_handshake
@@ -478,6 +479,8 @@ class ClientConnection(Connection):
     """The side that opens the connection. `server_name` goes into server_name and is what the certificate must cover.
 
     `session` is offered for resumption; with `early_data`, `send_early_data` works at once if the session allows it.
+    `ech_configs` is the ECHConfigList of this server, as its HTTPS record in the DNS has it: with that the hello is
+    encrypted, and `receive_data` raises ECHRejected if the server could not read it (RFC 9849).
     """
 
     def __init__(
@@ -487,10 +490,12 @@ class ClientConnection(Connection):
         *,
         session: Session | None = None,
         early_data: bool = False,
+        ech_configs: bytes = b"",
     ) -> None:
         super().__init__(config, Side.CLIENT)
         self._hs.agreed.server_name = server_name
-        self._start(client_handshake(self._hs, config, session, early_data))
+        configs = read_config_list(ech_configs) if ech_configs else ()
+        self._start(client_handshake(self._hs, config, session, early_data, configs))
 
     @property
     def early_data_room(self) -> int:

@@ -24,6 +24,7 @@ class Agreed:
     credential: Credential | None = None  # the one of ours that the peer was shown
     resumed: bool = False
     retried: bool = False
+    ech_accepted: bool = False  # the hello that counts was encrypted (RFC 9849)
     external_psk: bytes | None = None  # its identity
     early_data_accepted: bool = False
     ticket_age_skew: float | None = None  # seconds by which the client's view of its ticket's age is off (server)

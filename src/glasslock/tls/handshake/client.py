@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
 from ..config import ClientConfig
+from ..ech.client import conceal, send_hello, settle
+from ..ech.config import ECHConfig
 from ..session import Session
 from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
 from .client12 import client12
 from .client13 import client13, prepare_early_data
-from .client_hello import first_offer
+from .client_hello import Offer, make_offer
 from .context import Handshake, Script, illegal, missing, wrong_legacy_version
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
 DOWNGRADE_TO_11 = b"DOWNGRD\x00"
 
 
-def client_handshake(hs: Handshake, config: ClientConfig, session: Session | None, early_data: bool) -> Script:
+def client_handshake(
+    hs: Handshake,
+    config: ClientConfig,
+    session: Session | None,
+    early_data: bool,
+    ech_configs: tuple[ECHConfig, ...],
+) -> Script:
     """One handshake as a client, and then what comes after it, until the connection ends."""
-    offer = first_offer(hs, config, session, early_data)
+    offer = make_offer(hs, config, session, early_data)
+    conceal(hs, config, offer, ech_configs)
+    send_first_hello(hs, offer)
     if offer.early_data:
         prepare_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello)
     version = accept_version(hs, config, hello)
+    offer = settle(hs, offer, hello)
+    if offer.rejection is not None:
+        config = replace(config, credentials=())  # who we are is not for the public name (RFC 9849 section 6.1.7)
     if version == ProtocolVersion.TLS_1_3:
         yield from client13(hs, config, offer, hello)
     else:
         yield from client12(hs, config, offer, hello)
+
+
+def send_first_hello(hs: Handshake, offer: Offer) -> None:
+    """Its record looks like one of TLS 1.0, for middleboxes (RFC 9846 section 5.1)."""
+    hs.writer.initial_version = b"\x03\x01"
+    send_hello(hs, offer)
+    hs.flush()
+    hs.writer.initial_version = b"\x03\x03"
 
 
 def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> int:

@@ -32,6 +32,7 @@ from ...errors import NegotiationFailed, PeerMisbehaved
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ...trace import CertificatesReceived
 from ..config import ClientConfig
+from ..ech.client import end_if_rejected
 from ..events import TicketReceived
 from ..keys import groups as key_groups
 from ..keys.suites import SUITES_12, Suite12
@@ -81,7 +82,7 @@ def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     if is_resumption(offer, hello):
         yield from resume(hs, config, offer, hello)
     else:
-        yield from full_handshake(hs, config, hello, suite)
+        yield from full_handshake(hs, config, offer, hello, suite)
     complete(hs)
     yield from after_handshake(hs, config)
 
@@ -186,7 +187,7 @@ def resume(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello
 
 
 def full_handshake(
-    hs: Handshake, config: ClientConfig, hello: ServerHello, suite: Suite12
+    hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello, suite: Suite12
 ) -> Generator[Wait | Question, Any, None]:
     """Certificate, key exchange, Finished."""
     key = yield from authenticate_server(hs, config, hello, suite)
@@ -206,6 +207,7 @@ def full_handshake(
     if _E.SESSION_TICKET in hello.extensions:
         ticket = yield from hs.expect(NewSessionTicket12)
     yield from secrets.read_finished()
+    end_if_rejected(offer)
     keep_session(hs, secrets, ticket, hello.session_id)
 
 

@@ -27,6 +27,7 @@ from typing import Any
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ..config import ClientConfig
+from ..ech.client import end_if_rejected, keep_retry_configs, send_hello, settle
 from ..events import EarlyDataRefused
 from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
@@ -54,7 +55,7 @@ from .authentication import (
     verify_peer,
 )
 from .client_certificate import answer_certificate_request, read_certificate_request
-from .client_hello import Offer, OfferedPsk, second_offer
+from .client_hello import Offer, OfferedPsk, renew_offer
 from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
 from .keys13 import (
@@ -79,11 +80,13 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
         retry_suite = try_again(hs, config, offer, hello)
         hello = yield from hs.expect(ServerHello)
         check_second_hello(hello, retry_suite)
+        offer = settle(hs, offer, hello)
     psk, schedule = accept_hello(hs, config, offer, hello)
     secrets = enter_handshake_keys(hs, config, offer, schedule)
 
     answers = yield from hs.expect(EncryptedExtensions)
     accept_extensions(hs, config, offer, answers, psk)
+    keep_retry_configs(offer, answers.extensions)
     if offer.early_data and not hs.agreed.early_data_accepted:
         stop_early_data(hs, secrets)
     request = None
@@ -105,6 +108,7 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     hs.resumption_secret = schedule.resumption(hs.transcript.digest())
     if ExtensionType.POST_HANDSHAKE_AUTH in offer.extensions:
         hs.final_transcript = hs.transcript.copy()
+    end_if_rejected(offer)
     complete(hs)
     yield from client_after_handshake(hs, config)
 
@@ -150,7 +154,9 @@ def try_again(hs: Handshake, config: ClientConfig, offer: Offer, request: Server
         hs.write_with(None)
     elif config.middlebox_compatibility and offer.hello.session_id:
         hs.send_change_cipher_spec()
-    second_offer(hs, offer, SUITES_13[suite].hash_name)
+    renew_offer(offer, SUITES_13[suite].hash_name)
+    send_hello(hs, offer)
+    hs.flush()
     return suite
 
 

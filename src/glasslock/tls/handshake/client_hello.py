@@ -6,8 +6,10 @@ import ipaddress
 from dataclasses import dataclass
 
 from ...errors import ConfigurationError
-from ...registry import ExtensionType, HandshakeType, ProtocolVersion
+from ...registry import ExtensionType, ProtocolVersion
 from ..config import ClientConfig
+from ..ech.config import Choice
+from ..ech.hpke import Context
 from ..keys.groups import KeyExchange
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import KeySchedule, finished_mac
@@ -19,6 +21,9 @@ from ..wire.messages import ClientHello, Extensions
 from .context import Handshake
 
 _E = ExtensionType
+
+# What a hello has for the sake of TLS 1.2 alone.
+TLS12_ONLY = frozenset({_E.EXTENDED_MAIN_SECRET, _E.RENEGOTIATION_INFO, _E.EC_POINT_FORMATS, _E.SESSION_TICKET})
 
 
 @dataclass(slots=True)
@@ -37,6 +42,10 @@ class OfferedPsk:
             return 0
         age = max(0, int((now - self.session.issued_at) * 1000))
         return (age + self.session.age_add) & 0xFFFFFFFF
+
+    @property
+    def binder_length(self) -> int:
+        return hash_function(self.hash_name).length
 
     @property
     def cipher_suite(self) -> int:
@@ -66,14 +75,36 @@ class Offer:
     psks: list[OfferedPsk]
     session12: Session | None = None  # a TLS 1.2 session that is offered
     early_data: bool = False
+    envelope: Envelope | None = None  # ECH: this is the inner hello, and goes out in here
+    rejection: Rejection | None = None  # ECH: this is the outer hello, and the server read no other
 
     @property
     def extensions(self) -> Extensions:
         return self.hello.extensions
 
 
-def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, early_data: bool) -> Offer:
-    """Builds and queues the first ClientHello."""
+@dataclass(slots=True)
+class Envelope:
+    """The outer hello that everybody sees, and what seals the inner one into it (RFC 9849)."""
+
+    outer: Offer
+    choice: Choice
+    context: Context
+    shared: tuple[int, ...]  # extensions that the inner hello takes from the outer one
+    disguises: dict[bytes, tuple[bytes, int]]  # PSK identity to the one that stands for it outside, and its age
+    sent: bytes = b""  # the outer hello, once it is sent
+
+
+@dataclass(slots=True)
+class Rejection:
+    """The server read the outer hello: all it can do is prove the public name and hand out other keys."""
+
+    public_name: str
+    retry_configs: bytes = b""
+
+
+def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, early_data: bool) -> Offer:
+    """The first ClientHello."""
     random = config.random(32)
     hs.agreed.client_random = random
     tls13 = ProtocolVersion.TLS_1_3 in config.versions
@@ -94,12 +125,7 @@ def first_offer(hs: Handshake, config: ClientConfig, session: Session | None, ea
         cipher_suites=_suites(config),
         extensions=_extensions(hs, config, exchanges, session12, early),
     )
-    offer = Offer(hello, exchanges, psks, session12, early)
-    hs.writer.initial_version = b"\x03\x01"
-    send_hello(hs, offer)
-    hs.flush()
-    hs.writer.initial_version = b"\x03\x03"
-    return offer
+    return Offer(hello, exchanges, psks, session12, early)
 
 
 def host_name(server_name: str | None) -> str | None:
@@ -156,7 +182,7 @@ def _extensions(
     name = host_name(hs.agreed.server_name)
     if name is not None:
         found[_E.SERVER_NAME] = ext.write_server_name(name)
-    if ProtocolVersion.TLS_1_2 in config.versions:
+    if ProtocolVersion.TLS_1_2 in config.versions:  # see TLS12_ONLY
         found[_E.EXTENDED_MAIN_SECRET] = b""
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
@@ -191,7 +217,7 @@ def _add_tls13_extensions(found: Extensions, config: ClientConfig, exchanges: di
     found[_E.KEY_SHARE] = ext.write_client_shares({group: e.share for group, e in exchanges.items()})
 
 
-def second_offer(hs: Handshake, offer: Offer, hash_name: str) -> Offer:
+def renew_offer(offer: Offer, hash_name: str) -> None:
     """The ClientHello after a HelloRetryRequest: as before but for what section 4.2.2 allows to change.
 
     `offer.hello.extensions` and `offer.exchanges` have been updated by whoever read the request.
@@ -200,26 +226,26 @@ def second_offer(hs: Handshake, offer: Offer, hash_name: str) -> Offer:
     offer.extensions.pop(_E.EARLY_DATA, None)
     offer.extensions.pop(_E.PRE_SHARED_KEY, None)
     offer.psks = [psk for psk in offer.psks if psk.hash_name == hash_name]
-    send_hello(hs, offer)
-    hs.flush()
-    return offer
 
 
-def send_hello(hs: Handshake, offer: Offer) -> None:
-    """Queues the ClientHello; with pre-shared keys, their binders are made last (section 4.3.11.2)."""
+def encode_hello(hs: Handshake, offer: Offer) -> bytes:
+    """The ClientHello as bytes; with pre-shared keys, their binders are made last (section 4.3.11.2)."""
     hello = offer.hello
     if not offer.psks:
-        hs.send(hello)
-        return
+        return hello.encode()
     now = hs.now()
-    identities = tuple((psk.identity, psk.obfuscated_age(now)) for psk in offer.psks)
-    lengths = [hash_function(psk.hash_name).length for psk in offer.psks]
-    hello.extensions[_E.PRE_SHARED_KEY] = ext.write_offered_psks(identities, tuple(bytes(n) for n in lengths))
+    hello.extensions[_E.PRE_SHARED_KEY] = write_psks(offer.psks, now)
     raw = hello.encode()
-    truncated = raw[: -(2 + sum(1 + length for length in lengths))]
+    truncated = raw[: -(2 + sum(1 + psk.binder_length for psk in offer.psks))]
     binders = tuple(binder(hs, psk, truncated) for psk in offer.psks)
-    hello.extensions[_E.PRE_SHARED_KEY] = ext.write_offered_psks(identities, binders)
-    hs.send_raw(HandshakeType.CLIENT_HELLO, hello.encode())
+    hello.extensions[_E.PRE_SHARED_KEY] = write_psks(offer.psks, now, binders)
+    return hello.encode()
+
+
+def write_psks(psks: list[OfferedPsk], now: float, binders: tuple[bytes, ...] = ()) -> bytes:
+    """pre_shared_key; without `binders`, with zeros in their place."""
+    identities = tuple((psk.identity, psk.obfuscated_age(now)) for psk in psks)
+    return ext.write_offered_psks(identities, binders or tuple(bytes(psk.binder_length) for psk in psks))
 
 
 def binder(hs: Handshake, psk: OfferedPsk, truncated_hello: bytes) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...registry import ExtensionType, ProtocolVersion
+from ...registry import ECHClientHelloType, ExtensionType, ProtocolVersion
+from ..ech.hello import OpenedHello, read_type
 from ..wire import extensions as ext
 from ..wire.messages import ClientHello
 from .context import illegal
@@ -40,11 +41,13 @@ class ClientWishes:
     session_ticket: bytes | None = None
     renegotiation_info: bytes | None = None
     point_formats: tuple[int, ...] | None = None
+    ech: ECHClientHelloType | None = None
+    opened: OpenedHello | None = None  # ECH: this hello was encrypted, and so will be the next
 
 
-def read_wishes(hello: ClientHello) -> ClientWishes:
+def read_wishes(hello: ClientHello, opened: OpenedHello | None = None) -> ClientWishes:
     """Every extension that we know, parsed; those that we do not know are ignored."""
-    wishes = ClientWishes(hello)
+    wishes = ClientWishes(hello, opened=opened)
     for kind, data in hello.extensions.items():
         reader = _READERS.get(kind)
         if reader is not None:
@@ -150,6 +153,10 @@ def _point_formats(wishes: ClientWishes, data: bytes) -> None:
     wishes.point_formats = ext.read_u8_vector(data, "ec_point_formats")
 
 
+def _encrypted_client_hello(wishes: ClientWishes, data: bytes) -> None:
+    wishes.ech = read_type(data)
+
+
 _READERS: dict[int, Callable[[ClientWishes, bytes], None]] = {
     _E.SUPPORTED_VERSIONS: _versions,
     _E.SERVER_NAME: _server_name,
@@ -173,4 +180,5 @@ _READERS: dict[int, Callable[[ClientWishes, bytes], None]] = {
     _E.SESSION_TICKET: _session_ticket,
     _E.RENEGOTIATION_INFO: _renegotiation_info,
     _E.EC_POINT_FORMATS: _point_formats,
+    _E.ENCRYPTED_CLIENT_HELLO: _encrypted_client_hello,
 }

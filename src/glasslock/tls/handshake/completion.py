@@ -49,6 +49,7 @@ def complete(hs: Handshake) -> None:
                 resumed=agreed.resumed,
                 early_data=agreed.early_data_accepted,
                 retried=agreed.retried,
+                ech_accepted=agreed.ech_accepted,
                 client_authenticated=bool(agreed.own_chain if hs.side is Side.CLIENT else agreed.peer_chain),
             )
         )

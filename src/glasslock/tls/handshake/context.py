@@ -133,6 +133,10 @@ class Handshake:
     def send_raw(self, kind: HandshakeType, raw: bytes) -> None:
         """Queues a message that is already bytes."""
         self.transcript.add(raw)
+        self.queue(kind, raw)
+
+    def queue(self, kind: HandshakeType, raw: bytes) -> None:
+        """The same for a message that is not itself part of the transcript: the outer hello of ECH."""
         self._pending.append(raw)
         self._tell_sent(kind, raw)
 

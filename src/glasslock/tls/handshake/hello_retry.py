@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ...registry import ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ..config import ServerConfig
+from ..ech.server import confirm, open_second_hello
 from ..keys.suites import Suite
 from ..wire import extensions as ext
 from ..wire.codec import Reader, u16, u64, vector8
@@ -23,8 +24,10 @@ _E = ExtensionType
 
 COOKIE_LIFETIME = 60  # seconds
 
-# What the second ClientHello may change (section 4.2.2).
-_CHANGEABLE = frozenset({_E.KEY_SHARE, _E.EARLY_DATA, _E.COOKIE, _E.PRE_SHARED_KEY, _E.PADDING})
+# What the second ClientHello may change (section 4.2.2); of ECH only the ciphertext can be seen to change.
+_CHANGEABLE = frozenset(
+    {_E.KEY_SHARE, _E.EARLY_DATA, _E.COOKIE, _E.PRE_SHARED_KEY, _E.PADDING, _E.ENCRYPTED_CLIENT_HELLO}
+)
 
 
 def retry(
@@ -45,7 +48,8 @@ def retry(
     if config.cookie_keys is not None:
         state.first_hello = hs.transcript.digest_with(suite.hash_name, b"")
         cookie = config.cookie_keys.seal(state.encode())
-    hs.send(retry_request(wishes.hello.session_id, suite.id, group, cookie))
+    request = retry_request(wishes.hello.session_id, suite.id, group, cookie)
+    hs.send(confirm(hs, config, wishes, request))
     hs.transcript.retry(suite.hash_name)
     if wishes.hello.session_id:
         hs.send_change_cipher_spec()
@@ -54,7 +58,8 @@ def retry(
         hs.reader.skippable = config.limits.early_data_skipped
     hello = yield from hs.expect(ClientHello)
     hs.reader.skippable = None
-    second = read_wishes(hello)
+    hello = open_second_hello(hs, wishes.opened, hello)
+    second = read_wishes(hello, wishes.opened)
     if second.cookie != cookie:
         raise illegal("wrong-cookie", "the second ClientHello has another cookie than ours", "RFC 9846 section 4.3.2")
     check_second_hello(state, second)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ProtocolVersion, name_of
 from ..config import ServerConfig
+from ..ech.server import open_hello
 from ..wire.messages import ClientHello
 from .client_wishes import ClientWishes, read_wishes
 from .context import Handshake, Script
@@ -15,7 +16,8 @@ from .server13 import server13
 def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
     """One handshake as a server, and then what comes after it, until the connection ends."""
     hello = yield from hs.expect(ClientHello)
-    wishes = read_wishes(hello)
+    hello, opened = open_hello(hs, config, hello)
+    wishes = read_wishes(hello, opened)
     hs.agreed.client_random = hello.random
     hs.agreed.server_name = wishes.server_name
     version = choose_version(hs, config, wishes)

@@ -28,6 +28,7 @@ from typing import Any
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ..config import ServerConfig
+from ..ech.server import confirm, retry_configs
 from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
 from ..keys.suites import SUITES_13, Suite
@@ -238,8 +239,10 @@ def say_hello(
         tell_key_exchange(hs, group, response.share, share, secret)
     if psk is not None:
         extensions[_E.PRE_SHARED_KEY] = u16(psk.index)
-    hs.agreed.server_random = config.random(32)
-    hs.send(ServerHello(hs.agreed.server_random, wishes.hello.session_id, hs.agreed.cipher_suite, extensions))
+    hello = ServerHello(config.random(32), wishes.hello.session_id, hs.agreed.cipher_suite, extensions)
+    hello = confirm(hs, config, wishes, hello)
+    hs.agreed.server_random = hello.random
+    hs.send(hello)
     schedule.mix_shared_secret(secret)
 
 
@@ -274,6 +277,9 @@ def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes)
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
     if hs.agreed.early_data_accepted:
         found[_E.EARLY_DATA] = b""
+    again = retry_configs(config, wishes)
+    if again is not None:
+        found[_E.ENCRYPTED_CLIENT_HELLO] = again
     if wishes.ticket_request is not None and config.ticket_keys is not None:
         found[_E.TICKET_REQUEST] = u8(wanted_tickets(hs, config, wishes))
     if wishes.record_size_limit is not None and config.record_size_limit is not None:

@@ -59,6 +59,12 @@ class Transcript:
         """Before the hash is agreed: of all messages but for the last `length` bytes."""
         return hash_function(hash_name).new(b"".join(self._messages)[:-length]).digest()
 
+    def without_last(self) -> Transcript:
+        """A copy that ends before the last message; only while the hash is not agreed."""
+        other = Transcript()
+        other._messages = self._messages[:-1]
+        return other
+
     def copy(self) -> Transcript:
         """An independent transcript with the same beginning."""
         other = Transcript()

@@ -98,6 +98,13 @@ class ClientHello:
     @classmethod
     def parse(cls, raw: bytes) -> ClientHello:
         reader = Reader(raw, "ClientHello", HEADER_LENGTH)
+        hello = cls.read(reader)
+        reader.finish()
+        return hello
+
+    @classmethod
+    def read(cls, reader: Reader) -> ClientHello:
+        """The message without its header, as an EncodedClientHelloInner begins (RFC 9849 section 5.1)."""
         version = reader.u16()
         random = reader.take(32)
         session_id = reader.vector8(0, 32)
@@ -105,7 +112,6 @@ class ClientHello:
         compression = reader.vector8(1)
         has_extensions = reader.remaining > 0  # TLS 1.2 clients may leave the whole block out
         extensions = read_extensions(reader, "ClientHello") if has_extensions else {}
-        reader.finish()
         return cls(random, session_id, suites, extensions, version, compression, has_extensions)
 
     def encode(self) -> bytes:
