@@ -111,13 +111,15 @@ class CipherSuite(IntEnum):
 
 
 class NamedGroup(IntEnum):
-    """Key exchange groups: curves (RFC 9846 section 4.3.7) and hybrids with ML-KEM (RFC 10024)."""
+    """Key exchange groups: curves (RFC 9846 section 4.3.7), ML-KEM, and hybrids of both (RFC 10024)."""
 
     SECP256R1 = 0x0017
     SECP384R1 = 0x0018
     SECP521R1 = 0x0019
     X25519 = 0x001D
     X448 = 0x001E
+    MLKEM768 = 0x0201
+    MLKEM1024 = 0x0202
     SECP256R1MLKEM768 = 0x11EB
     X25519MLKEM768 = 0x11EC
     SECP384R1MLKEM1024 = 0x11ED

@@ -129,10 +129,18 @@ def test_only_keys_that_the_server_can_check_are_shown() -> None:
     assert connected.server.agreed.peer_chain == ()
 
 
-def test_only_certificates_of_the_authorities_that_are_asked_for() -> None:
+def test_certificates_of_the_authorities_that_are_asked_for_come_first() -> None:
     """Section 4.5.1.2: at least one certificate of the chain SHOULD be issued by one of the listed CAs."""
     client = client_config(credentials=(credential("ed25519", "self"), client_credential("p256")))
-    for authority, chain in (("Test CA", client_credential("p256").chain), ("Other CA", ())):
+    chains = {"Test CA": client_credential("p256").chain, "Other CA": credential("ed25519", "self").chain}
+    for authority, chain in chains.items():
+        server = asking(client_certificate_authorities=(name(authority).public_bytes(),))
+        assert pair(client, server).done().server.agreed.peer_chain == chain
+
+
+def test_a_certificate_may_be_only_for_those_who_ask_for_its_authority() -> None:
+    client = client_config(credentials=(replace(client_credential(), must_match_issuer=True),))
+    for authority, chain in (("Test CA", client_credential().chain), ("Other CA", ())):
         server = asking(client_certificate_authorities=(name(authority).public_bytes(),))
         assert pair(client, server).done().server.agreed.peer_chain == chain
 
@@ -501,7 +509,8 @@ def test_the_server_may_speak_while_a_late_proof_comes_in() -> None:
 
 
 def test_the_authorities_of_a_late_question_count_as_well() -> None:
-    connected = pair(willing(), asking()).done()
+    shy = replace(client_credential(), must_match_issuer=True)
+    connected = pair(willing(credentials=(shy,)), asking()).done()
     other = write_certificate_authorities((name("Other CA").public_bytes(),))
     request = CertificateRequest(b"late", {13: b"\0\2\4\3", 47: other})
     connected.server._hs.final_transcript.add(request.encode())

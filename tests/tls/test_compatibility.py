@@ -41,8 +41,17 @@ def hello_length(connected: Pair) -> int:
     return int.from_bytes(sent(connected, Side.CLIENT)[3:5], "big")
 
 
+@pytest.mark.parametrize("clients", [True, False])
+def test_a_server_complies_with_the_clients_wish(clients: bool) -> None:
+    """Appendix E.4: to a session id the server MUST answer with the record; without one it may send it."""
+    connected = pair(
+        client_config(middlebox_compatibility=clients), server_config(middlebox_compatibility=not clients)
+    ).done()
+    assert outline(sent(connected, Side.SERVER)) == ["hello", "ccs", "protected", "protected"]
+
+
 def test_without_compatibility() -> None:
-    connected = pair(client_config(middlebox_compatibility=False)).done()
+    connected = pair(client_config(middlebox_compatibility=False), server_config(middlebox_compatibility=False)).done()
     assert outline(sent(connected, Side.CLIENT)) == ["hello", "protected"]
     assert outline(sent(connected, Side.SERVER)) == ["hello", "protected", "protected"]
     assert ClientHello.parse(sent(connected, Side.CLIENT)[5:][: hello_length(connected)]).session_id == b""
@@ -51,7 +60,8 @@ def test_without_compatibility() -> None:
 @pytest.mark.parametrize("compatibility", [True, False])
 def test_with_a_retry(compatibility: bool) -> None:
     """The client's record comes before its second ClientHello, the server's after its HelloRetryRequest."""
-    connected = pair(client_config(key_shares=(), middlebox_compatibility=compatibility)).done()
+    client_side = client_config(key_shares=(), middlebox_compatibility=compatibility)
+    connected = pair(client_side, server_config(middlebox_compatibility=compatibility)).done()
     client, server = outline(sent(connected, Side.CLIENT)), outline(sent(connected, Side.SERVER))
     if compatibility:
         assert client == ["hello", "ccs", "hello", "protected"]
@@ -229,9 +239,9 @@ def test_the_order_of_extensions_does_not_matter() -> None:
         (b"PATCH /x HTTP/1.1\r\n", "http-request"),
         (b"TRACE / HTTP/1.1\r\n", "http-request"),
         (b"CONNECT a:443 HTTP/1.1\r\n", "https-proxy-request"),
-        (b"SSH-2.0-OpenSSH\r\n", "unknown-record-type"),
-        (b"\x80\x2e\x01\x03\x01\x00\x15\x00", "unknown-record-type"),  # an SSL 2.0 CLIENT-HELLO
-        (bytes(10), "unknown-record-type"),
+        (b"SSH-2.0-OpenSSH\r\n", "not-tls"),
+        (b"\x80\x2e\x01\x03\x01\x00\x15\x00", "not-tls"),  # an SSL 2.0 CLIENT-HELLO
+        (bytes(10), "not-tls"),
     ],
 )
 def test_a_client_that_speaks_something_else(begin: bytes, code: str) -> None:
@@ -246,7 +256,7 @@ def test_a_client_that_speaks_something_else(begin: bytes, code: str) -> None:
     ("begin", "code"),
     [
         (b"HTTP/1.1 400 Bad Request\r\n", "plain-http"),
-        (b"220 mail.example ESMTP\r\n", "unknown-record-type"),
+        (b"220 mail.example ESMTP\r\n", "not-tls"),
     ],
 )
 def test_a_server_that_speaks_something_else(begin: bytes, code: str) -> None:
@@ -260,7 +270,7 @@ def test_unknown_record_types(content_type: int) -> None:
     """Section 5: an unexpected record type: unexpected_message."""
     connected = pair()
     connected.deliver(Side.SERVER, plain_record(content_type, b"x"))
-    assert_refused(connected, Side.SERVER, A.UNEXPECTED_MESSAGE, "unknown-record-type", told=False)
+    assert_refused(connected, Side.SERVER, A.UNEXPECTED_MESSAGE, "not-tls", told=False)
     if content_type:  # a protected record of the type 0 has none (section 5.4)
         connected = pair().done()
         send_record(connected.client, content_type, b"x")

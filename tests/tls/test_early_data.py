@@ -12,6 +12,7 @@ from glasslock.errors import ConfigurationError
 from glasslock.registry import AlertDescription, CipherSuite, ContentType, HandshakeType, NamedGroup, Side
 from glasslock.tls import (
     ClientConfig,
+    DangerousAcceptAnyCertificate,
     Data,
     EarlyDataRefused,
     ExternalPsk,
@@ -159,16 +160,48 @@ def test_early_exporter_and_early_secrets() -> None:
         pair().done().client.export_early_keying_material("label", 40)
 
 
+def test_a_server_answers_before_the_clients_finished() -> None:
+    """Section 2.3: half a round trip sooner."""
+    connected = World().again()
+    connected.client.send_early_data(b"a question")
+    connected.carry(Side.CLIENT)
+    assert not connected.server.handshake_done
+    assert connected.server.can_send
+    connected.server.send_data(b"an answer")
+    connected.carry(Side.SERVER)
+    assert connected.received(Side.CLIENT) == b"an answer"
+    connected.run()
+    assert connected.server.handshake_done
+
+
+def test_a_server_that_asks_who_the_client_is_waits_for_the_answer() -> None:
+    connected = pair(server=server_config(client_verifier=DangerousAcceptAnyCertificate()))
+    connected.carry(Side.CLIENT)
+    assert not connected.server.can_send
+    with pytest.raises(ConfigurationError):
+        connected.server.send_data(b"too soon")
+    assert connected.done().server.can_send
+
+
 def test_the_alpn_protocol_must_be_the_tickets() -> None:
     world = World(alpn_protocols=("h2", "http/1.1"))
     world.session = world.first_session(alpn_protocols=("h2",))
     connected = world.again(world.client(alpn_protocols=("h2",)))
     connected.client.send_early_data(b"x")
     assert_taken(connected.done(), b"x")
-    connected = world.again(world.client(alpn_protocols=("http/1.1",)))
+    other = world.server(alpn_protocols=("http/1.1", "h2"))
+    connected = world.again(world.client(alpn_protocols=("h2", "http/1.1")), other)
     connected.client.send_early_data(b"x")
     assert_not_taken(connected.done())
     assert connected.client.agreed.resumed
+
+
+def test_a_client_offers_none_for_a_protocol_that_it_does_not_speak_any_more() -> None:
+    world = World(alpn_protocols=("h2", "http/1.1"))
+    world.session = world.first_session(alpn_protocols=("h2",))
+    connected = world.again(world.client(alpn_protocols=("http/1.1",)))
+    assert connected.client.early_data_room == 0
+    assert connected.done().client.agreed.resumed
 
 
 def test_the_cipher_suite_must_be_the_tickets() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from glasslock.errors import ConfigurationError
 from glasslock.registry import AlertDescription, CipherSuite, HandshakeType, NamedGroup, Side
-from glasslock.tls import ClientConnection, Credential
+from glasslock.tls import ClientConnection, Credential, DangerousAcceptAnyCertificate
 from glasslock.tls.config import ClientHelloInfo
 from glasslock.tls.wire.messages import ClientHello
 
@@ -156,6 +158,29 @@ def test_a_credential_may_narrow_its_schemes() -> None:
 
     narrow = replace(credential("rsa"), signature_schemes=(0x0806,))
     assert pair(server=server_config(credentials=(narrow,))).done().client.agreed.signature_scheme == 0x0806
+
+
+def with_issuer(kind: str, issuer: bytes, **changes: Any) -> Credential:
+    return replace(credential(kind), issuers=frozenset({issuer}), **changes)
+
+
+@pytest.mark.parametrize(
+    ("authorities", "chosen"), [((), 1), ((b"A",), 0), ((b"B",), 1), ((b"C", b"A"), 0)], ids=["none", "A", "B", "C, A"]
+)
+def test_a_client_certificate_by_the_authorities_that_the_server_names(
+    authorities: tuple[bytes, ...], chosen: int
+) -> None:
+    """RFC 9846 section 4.3.4: they guide the choice; a credential may insist on being asked for."""
+    ours = (with_issuer("p256", b"A", must_match_issuer=True), with_issuer("ed25519", b"B"))
+    server = server_config(client_verifier=DangerousAcceptAnyCertificate(), client_certificate_authorities=authorities)
+    connected = pair(client_config(credentials=ours), server).done()
+    assert connected.client.agreed.credential is ours[chosen]
+    assert connected.server.agreed.peer_chain == ours[chosen].chain
+
+
+def test_a_server_certificate_that_nobody_asked_for() -> None:
+    server = server_config(credentials=(with_issuer("p256", b"A", must_match_issuer=True),))
+    assert_refused(pair(server=server).run(), Side.SERVER, A.HANDSHAKE_FAILURE, "no-matching-issuer")
 
 
 def test_an_rsa_key_too_short_for_a_hash_is_not_asked_to_sign_with_it() -> None:

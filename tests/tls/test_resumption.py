@@ -87,6 +87,22 @@ def test_a_resumption_judges_the_first_handshakes_certificates_again() -> None:
     assert_refused(refused.run(), Side.CLIENT, A.CERTIFICATE_REVOKED, "revoked")
 
 
+@pytest.mark.parametrize("version", [0x0303, 0x0304])
+def test_a_resumption_judges_the_clients_certificate_again(version: int) -> None:
+    class Once:
+        calls = 0
+
+        def verify(self, *_: object, **__: object) -> None:
+            self.calls += 1
+            if self.calls > 1:
+                raise CertificateRefused(A.CERTIFICATE_REVOKED, "revoked", "revoked since")
+
+    config = client_config(versions=(version,), credentials=(client_credential("p256"),))
+    server = server_config(versions=(version,), client_verifier=Once())
+    first = pair(config, server).done()
+    assert_refused(pair(config, server, session=first.tickets()[0]).run(), Side.SERVER, A.CERTIFICATE_REVOKED)
+
+
 def test_a_ticket_of_the_same_hash_but_another_suite() -> None:
     """Section 4.7.1: any ticket MUST only be resumed with a cipher suite of the same hash."""
     keys = TicketKeys()

@@ -257,6 +257,7 @@ def replaying_server(name: str, monkeypatch: pytest.MonkeyPatch) -> Pair:
     if name == "client-authentication":
         settings["client_verifier"] = DangerousAcceptAnyCertificate()
     config = server_config(
+        middlebox_compatibility=False,
         groups=(group,),
         credentials=() if resumed else (recorded_credential(found, "server"),),
         random=constant(ServerHello.parse(hellos[-1]).random),

@@ -28,7 +28,9 @@ from .ech.keys import ECHKey
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
+from .record import MAX_FRAGMENT
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
+from .wire.compression import ALGORITHMS
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -134,6 +136,9 @@ class Config:
     certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
     record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
     padding: Callable[[int], int] | None = None  # fragment length to padding length, both in bytes
+    max_fragment: int = MAX_FRAGMENT  # bytes of content in one record that we send
+    grease: bool = False  # send values that mean nothing, which peers have to ignore (RFC 8701)
+    middlebox_compatibility: bool = True  # look like TLS 1.2 to what is in between (RFC 9846 appendix E.4)
     limits: Limits = field(default_factory=Limits)
     observer: Observer | None = None
     key_log: KeyLog | None = None
@@ -146,9 +151,13 @@ class Config:
         _require_known("cipher_suites", self.cipher_suites, SUITES_13.keys() | SUITES_12.keys())
         _require_known("groups", self.groups, key_groups.SUPPORTED)
         _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
+        if self.certificate_compression:
+            _require_known("certificate_compression", self.certificate_compression, ALGORITHMS)
         for protocol in self.alpn_protocols:
             if not 1 <= len(protocol.encode("latin-1")) <= 255:
                 raise ConfigurationError(f"the protocol name {protocol!r} must have 1 to 255 bytes (RFC 7301)")
+        if not 64 <= self.max_fragment <= MAX_FRAGMENT:
+            raise ConfigurationError(f"max_fragment must be between 64 and {MAX_FRAGMENT} bytes (RFC 9846 section 5.1)")
         if self.record_size_limit is not None and not 64 <= self.record_size_limit <= (1 << 14) + 1:
             raise ConfigurationError("record_size_limit must be between 64 and 16385 bytes (RFC 8449)")
 
@@ -167,7 +176,7 @@ class ClientConfig(Config):
     """What a client offers and insists on. `verifier` has no default: trust is a decision."""
 
     verifier: PeerVerifier
-    # Groups to send a key share for at once; None: the first group, and the first classical one.
+    # Groups to send a key share for at once; None: the first classical one and the first post-quantum one.
     key_shares: tuple[int, ...] | None = None
     credentials: tuple[Credential, ...] = ()
     external_psks: tuple[ExternalPsk, ...] = ()
@@ -176,11 +185,9 @@ class ClientConfig(Config):
     request_ocsp: bool = True
     request_scts: bool = False
     ticket_request: tuple[int, int] | None = None  # wanted for a new session, for a resumption (RFC 9149)
-    middlebox_compatibility: bool = True
     require_extended_main_secret: bool = False  # TLS 1.2: RFC 7627
     ignore_hello_requests: bool = False  # TLS 1.2: pass over requests to renegotiate instead of ending
-    grease: bool = False  # RFC 8701
-    permute_extensions: bool = False
+    permute_extensions: bool = False  # another order of extensions in each ClientHello
     ech_grease: bool = False  # where no ECH key is known, look as if there were one (RFC 9849 section 6.2)
     require_ech: bool = False  # refuse to connect where no usable ECH key is known: the name never goes out in clear
 
@@ -194,9 +201,9 @@ class ClientConfig(Config):
         """The groups of the first ClientHello's key shares, in the order of `groups`."""
         if self.key_shares is not None:
             return tuple(group for group in self.groups if group in self.key_shares)
-        first = self.groups[:1]
-        classical = tuple(group for group in self.groups if group in key_groups.CLASSICAL)[:1]
-        return first if first == classical else first + classical
+        classical = [group for group in self.groups if group in key_groups.CLASSICAL][:1]
+        post_quantum = [group for group in self.groups if group in key_groups.POST_QUANTUM][:1]
+        return tuple(group for group in self.groups if group in classical + post_quantum)
 
 
 @dataclass(frozen=True, slots=True)

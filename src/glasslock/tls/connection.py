@@ -63,6 +63,7 @@ class Connection:
         self._reader = RecordReader()
         self._writer = RecordWriter()
         self._writer.padding = config.padding
+        self._writer.max_fragment = config.max_fragment
         self._hs = Handshake(config, side, self._reader, self._writer)
         self._hs.unread = lambda: len(self._messages)
         self._messages = bytearray()  # handshake bytes that do not make a whole message yet
@@ -215,10 +216,11 @@ class Connection:
             end = _HEADER + int.from_bytes(messages[1:_HEADER], "big")
             self._check_message_size(messages[0], end - _HEADER)
             if len(messages) < end:
-                return
+                break
             message = bytes(messages[:end])
             del messages[:end]
             self._resume(message)
+        self._reader.mid_message = bool(self._messages)
 
     def _check_message_size(self, kind: int, length: int) -> None:
         limits = self._config.limits
@@ -258,7 +260,7 @@ class Connection:
                 raise error
             hs.events.append(PeerClosed())
             self._tell_closed(clean=True)
-        elif description == AlertDescription.USER_CANCELED or (level == AlertLevel.WARNING and not self._is_tls13):
+        elif description == AlertDescription.USER_CANCELED or (level == AlertLevel.WARNING and self._may_be_tls12):
             self._warnings += 1
             if self._warnings > self._config.limits.warning_alerts:
                 raise unexpected("too-many-warnings", "too many warning alerts in a row", "RFC 9846 section 6")
@@ -272,6 +274,10 @@ class Connection:
     def _is_tls13(self) -> bool:
         version = self._hs.agreed.version
         return version >= ProtocolVersion.TLS_1_3 or (version == 0 and max(self._config.versions) > 0x0303)
+
+    @property
+    def _may_be_tls12(self) -> bool:
+        return self._hs.agreed.version < ProtocolVersion.TLS_1_3 and ProtocolVersion.TLS_1_2 in self._config.versions
 
     def _read_change_cipher_spec(self, fragment: bytes) -> None:
         if self._messages:

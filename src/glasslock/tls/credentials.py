@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, PeerMisbehaved
 from .keys.signatures import PrivateKeySigner, Signer, key_kind, schemes_of_key
+from .wire.extensions import check_sct_list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Credential:
     names: frozenset[str] = frozenset()
     issuers: frozenset[bytes] = frozenset()  # DER names of every issuer in the chain
     signature_schemes: tuple[int, ...] | None = None
+    must_match_issuer: bool = False  # to be shown only to a peer that names one of `issuers` among its authorities
     ocsp_response: bytes | None = field(default=None, repr=False)
     sct_list: bytes | None = field(default=None, repr=False)
 
@@ -83,6 +85,8 @@ class Credential:
 
         if not chain:
             raise ConfigurationError("a credential needs at least one certificate")
+        if sct_list is not None:
+            _check_sct_list(sct_list)
         try:
             certificates = [x509.load_der_x509_certificate(der) for der in chain]
             public_key = certificates[0].public_key()
@@ -121,10 +125,21 @@ class Credential:
         decrypt: Callable[[bytes], bytes | None] = getattr(self.signer, "decrypt", lambda _: None)
         return decrypt(ciphertext)
 
+    def suits_authorities(self, authorities: tuple[bytes, ...]) -> bool:
+        """Whether a peer that names these authorities (DER names, often none) may be shown this credential."""
+        return not self.must_match_issuer or bool(self.issuers.intersection(authorities))
+
     def covers(self, server_name: str) -> bool:
         """Whether the leaf is for this DNS name, wildcards counting for the leftmost label."""
         name = server_name.lower().rstrip(".")
         return name in self.names or f"*.{name.partition('.')[2]}" in self.names
+
+
+def _check_sct_list(sct_list: bytes) -> None:
+    try:
+        check_sct_list(sct_list)
+    except PeerMisbehaved as problem:
+        raise ConfigurationError(f"this is no list of signed certificate timestamps: {problem}") from problem
 
 
 def rsa_bytes(public_key: Any) -> int:

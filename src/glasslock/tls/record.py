@@ -33,6 +33,7 @@ Record = tuple[int, bytes]
 Listener = Callable[[int, int, bool, str, bytes], None]
 
 _SEQUENCE_LIMIT = (1 << 64) - 1
+_CONTENT_TYPES = frozenset(ContentType)
 
 
 class BadRecordMac(Exception):
@@ -87,7 +88,7 @@ class Protection13:
             raise BadRecordMac from None
         self.sequence += 1
         if len(inner) > self.max_plaintext:
-            raise _overflow(f"a record holds {len(inner)} bytes after decryption")
+            raise _overflow("plaintext-too-long", f"a record holds {len(inner)} bytes after decryption")
         content_type = inner[-1] if inner else 0
         if content_type == 0:
             inner = inner.rstrip(b"\0")
@@ -140,7 +141,7 @@ class Protection12:
             raise BadRecordMac from None
         self.sequence += 1
         if length > MAX_FRAGMENT:
-            raise _overflow(f"a record holds {length} bytes after decryption")
+            raise _overflow("plaintext-too-long", f"a record holds {length} bytes after decryption")
         return header[0], fragment
 
 
@@ -214,6 +215,7 @@ class RecordReader:
         "_started",
         "listener",
         "may_receive_plain_alert",
+        "mid_message",
         "protection",
         "skippable",
         "tls13",
@@ -229,6 +231,7 @@ class RecordReader:
         self.tls13 = False  # set once the version is agreed
         # Bytes of refused 0-RTT data that may still be passed over (RFC 9846 section 4.3.10); None: none at all.
         self.skippable: int | None = None
+        self.mid_message = False  # whether the last record left a handshake message unfinished
         # A client that cannot follow the server's flight has no key yet to say so.
         self.may_receive_plain_alert = False
 
@@ -318,6 +321,8 @@ class RecordReader:
         return content_type, fragment
 
     def _skip(self, length: int) -> None:
+        if self.mid_message:
+            raise unexpected("interleaved", "application data inside a handshake message", "RFC 9846 section 5.1")
         # What is shorter than any protected record counts as one, or records of nothing would never end.
         cost = max(length, TAG_LENGTH + 1)
         if self.skippable is None or cost > self.skippable:
@@ -329,21 +334,20 @@ class RecordReader:
         self.skippable -= cost
 
     def _check_header(self, outer: int, length: int) -> None:
-        if not 20 <= outer <= 23:
+        if outer not in _CONTENT_TYPES:
             raise unexpected("unknown-record-type", f"a record of the unknown type {outer}", "RFC 9846 section 5")
         if self.protection is None:
             limit = MAX_CIPHERTEXT_13 if outer == ContentType.APPLICATION_DATA else MAX_FRAGMENT
         else:
             limit = self.protection.max_ciphertext
         if length > limit:
-            raise _overflow(
-                f"a record announces {length} bytes; {limit} are allowed",
-                protected=self.protection is not None,
-            )
+            raise _overflow("record-too-long", f"a record announces {length} bytes; {limit} are allowed")
 
     def _check_beginning(self, buffer: bytes) -> None:
         """The first bytes tell whether the peer speaks TLS at all."""
         start = bytes(buffer[:8])
+        if start[0] in _CONTENT_TYPES:
+            return
         for method in (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE "):
             if start.startswith(method) or (len(start) >= 4 and method.startswith(start)):
                 raise unexpected("http-request", "the peer sent an HTTP request without TLS")
@@ -351,6 +355,8 @@ class RecordReader:
             raise unexpected("https-proxy-request", "the peer sent an HTTP CONNECT request, as to a proxy")
         if start.startswith(b"HTTP/"):
             raise unexpected("plain-http", "the peer answered in plain HTTP: this port does not speak TLS")
+        if len(start) >= HEADER_LENGTH:
+            raise unexpected("not-tls", f"the peer does not speak TLS: it begins with {start!r}")
 
 
 def unexpected(code: str, message: str, rule: str = "RFC 9846 section 5") -> PeerMisbehaved:
@@ -358,6 +364,5 @@ def unexpected(code: str, message: str, rule: str = "RFC 9846 section 5") -> Pee
     return PeerMisbehaved(AlertDescription.UNEXPECTED_MESSAGE, code, message, rule)
 
 
-def _overflow(message: str, *, protected: bool = True) -> PeerMisbehaved:
-    code = "record-overflow-protected" if protected else "record-overflow"
+def _overflow(code: str, message: str) -> PeerMisbehaved:
     return PeerMisbehaved(AlertDescription.RECORD_OVERFLOW, code, message, "RFC 9846 section 5")

@@ -80,6 +80,14 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
     usable = [c for c in suited if choose_scheme(c, info.signature_schemes, info.version) is not None]
     if not usable:
         raise no_common_scheme()
+    usable = [c for c in usable if c.suits_authorities(info.certificate_authorities)]
+    if not usable:
+        raise NegotiationFailed(
+            AlertDescription.HANDSHAKE_FAILURE,
+            "no-matching-issuer",
+            "none of our certificates is from an authority that the client names",
+            "RFC 9846 section 4.3.4",
+        )
     name = info.server_name
     if name is not None:
         for credential in usable:

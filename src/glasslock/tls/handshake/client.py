@@ -36,6 +36,13 @@ def client_handshake(
         prepare_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello)
     version = accept_version(hs, config, hello)
+    if offer.early_data and version < ProtocolVersion.TLS_1_3:
+        raise NegotiationFailed(
+            AlertDescription.PROTOCOL_VERSION,
+            "early-data-version",
+            "the server took up an old version although early data was sent to it: it is not the one that we knew",
+            "RFC 9846 appendix D.3",
+        )
     offer = settle(hs, offer, hello)
     if offer.rejection is not None:
         config = replace(config, credentials=())  # who we are is not for the public name (RFC 9849 section 6.1.7)

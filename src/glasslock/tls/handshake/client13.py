@@ -99,11 +99,11 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     check_finished((yield from hs.expect(Finished)), expected)
 
     application = ApplicationSecrets(hs, schedule)
+    read_application(hs, application.server)
     end_early_data(hs, secrets)
     if request is not None:
         yield from answer_certificate_request(hs, config, request)
     hs.send(finished(hs, schedule, secrets.client))
-    read_application(hs, application.server)
     write_application(hs, application.client)
     hs.resumption_secret = schedule.resumption(hs.transcript.digest())
     if ExtensionType.POST_HANDSHAKE_AUTH in offer.extensions:
@@ -126,6 +126,7 @@ def try_again(hs: Handshake, config: ClientConfig, offer: Offer, request: Server
             "HelloRetryRequest asks for no change of ClientHello",
             "RFC 9846 section 4.2.4",
         )
+    hs.refuse_unread("a handshake message before our second ClientHello")
     hs.transcript.retry(SUITES_13[suite].hash_name)
     if _E.COOKIE in request.extensions:
         cookie = ext.read_cookie(request.extensions[_E.COOKIE])

@@ -78,7 +78,11 @@ def server_wishes(request: CertificateRequest) -> PeerWishes:
 def choose_client_credential(
     config: ClientConfig, schemes: tuple[int, ...], authorities: tuple[bytes, ...], version: int
 ) -> Credential | None:
-    """Our first certificate with a scheme that the server accepts, issued by a CA that it named, if it named any."""
-    usable = [c for c in config.credentials if choose_scheme(c, schemes, version) is not None]
-    named = [c for c in usable if not authorities or c.issuers.intersection(authorities)]
-    return named[0] if named else None
+    """Among our certificates that the server can check: the first from an authority that it named, else the first."""
+    usable = [
+        credential
+        for credential in config.credentials
+        if choose_scheme(credential, schemes, version) is not None and credential.suits_authorities(authorities)
+    ]
+    named = [credential for credential in usable if credential.issuers.intersection(authorities)]
+    return next(iter(named or usable), None)

@@ -19,6 +19,7 @@ from ..wire import extensions as ext
 from ..wire.codec import u16
 from ..wire.messages import ClientHello, Extensions
 from .context import Handshake
+from .grease import Grease, permuted
 
 _E = ExtensionType
 
@@ -112,20 +113,40 @@ def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, ear
     psks = offered_psks(hs, config, session) if tls13 and config.psk_modes else []
     session12 = session if tls12 and session is not None and session.version == ProtocolVersion.TLS_1_2 else None
     exchanges = {group: config.generate_key(group) for group in config.initial_key_shares()} if tls13 else {}
-    early = bool(early_data and psks and psks[0].max_early_data)
+    early = early_data and may_send_early_data(hs, config, psks)
     if session12 is not None and session12.session_id:
         session_id = session12.session_id
     elif (tls13 and config.middlebox_compatibility) or session12 is not None:
         session_id = config.random(32)
     else:
         session_id = b""
+    grease = Grease.drawn(config.random) if config.grease else Grease()
+    extensions = _extensions(hs, config, grease, exchanges, session12, early)
+    if config.permute_extensions:
+        extensions = permuted(extensions, config.random)
     hello = ClientHello(
         random=random,
         session_id=session_id,
-        cipher_suites=_suites(config),
-        extensions=_extensions(hs, config, exchanges, session12, early),
+        cipher_suites=grease.cipher_suites + _suites(config),
+        extensions=grease.around(extensions),
     )
     return Offer(hello, exchanges, psks, session12, early)
+
+
+def may_send_early_data(hs: Handshake, config: ClientConfig, psks: list[OfferedPsk]) -> bool:
+    """Only the first key can protect early data, and only as it was agreed with it (RFC 9846 section 4.3.10)."""
+    problem = ""
+    if not psks:
+        problem = "there is no key from before"
+    elif not psks[0].max_early_data:
+        problem = "the session does not allow it"
+    elif psks[0].alpn is not None and psks[0].alpn not in config.alpn_protocols:
+        problem = "the session's application protocol is not offered any more"
+    elif psks[0].cipher_suite not in config.cipher_suites:
+        problem = "the session's cipher suite is not offered any more"
+    if problem:
+        hs.decided("early_data", "not offered", why=problem, rule="RFC 9846 section 4.3.10")
+    return not problem
 
 
 def host_name(server_name: str | None) -> str | None:
@@ -173,6 +194,7 @@ def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -
 def _extensions(
     hs: Handshake,
     config: ClientConfig,
+    grease: Grease,
     exchanges: dict[int, KeyExchange],
     session12: Session | None,
     early: bool,
@@ -187,25 +209,27 @@ def _extensions(
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
         found[_E.SESSION_TICKET] = session12.ticket if session12 is not None else b""
-    found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(config.groups)
+    found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(grease.groups + config.groups)
     if config.alpn_protocols:
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
     if config.request_ocsp:
         found[_E.STATUS_REQUEST] = ext.STATUS_REQUEST_OCSP
-    found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(config.signature_schemes)
+    found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(grease.schemes + config.signature_schemes)
     if config.request_scts:
         found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
     if config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
     if ProtocolVersion.TLS_1_3 in config.versions:
-        _add_tls13_extensions(found, config, exchanges)
+        _add_tls13_extensions(found, config, grease, exchanges)
         if early:
             found[_E.EARLY_DATA] = b""
     return found
 
 
-def _add_tls13_extensions(found: Extensions, config: ClientConfig, exchanges: dict[int, KeyExchange]) -> None:
-    found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(config.versions)
+def _add_tls13_extensions(
+    found: Extensions, config: ClientConfig, grease: Grease, exchanges: dict[int, KeyExchange]
+) -> None:
+    found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(grease.versions + config.versions)
     if config.certificate_compression:
         found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
     if config.psk_modes:
@@ -214,7 +238,10 @@ def _add_tls13_extensions(found: Extensions, config: ClientConfig, exchanges: di
         found[_E.POST_HANDSHAKE_AUTH] = b""
     if config.ticket_request is not None:
         found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
-    found[_E.KEY_SHARE] = ext.write_client_shares({group: e.share for group, e in exchanges.items()})
+    shares = {group: exchange.share for group, exchange in exchanges.items()}
+    if shares:
+        shares = dict.fromkeys(grease.groups, b"\x00") | shares
+    found[_E.KEY_SHARE] = ext.write_client_shares(shares)
 
 
 def renew_offer(offer: Offer, hash_name: str) -> None:

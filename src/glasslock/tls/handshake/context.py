@@ -233,15 +233,15 @@ class Handshake:
 
     def read_with(self, protection: Protection | None) -> None:
         """From the next record on the peer uses these keys: no message may lie across the change."""
-        if self.unread():
-            raise unexpected(
-                "excess-handshake-data",
-                "a handshake message lies across a change of keys",
-                "RFC 9846 section 5.1",
-            )
+        self.refuse_unread("a handshake message lies across a change of keys")
         self.reader.protection = protection
         if protection is not None:
             self._tell_keys("receive", protection)
+
+    def refuse_unread(self, problem: str) -> None:
+        """The peer's record must end where its message ends (RFC 9846 section 5.1)."""
+        if self.unread():
+            raise unexpected("excess-handshake-data", problem, "RFC 9846 section 5.1")
 
     def write_with(self, protection: Protection | None) -> None:
         """From the next record on we use these keys."""

@@ -18,7 +18,7 @@ from ..wire import extensions as ext
 from ..wire.codec import Reader, u16, u64, vector8
 from ..wire.messages import HELLO_RETRY_REQUEST_RANDOM, ClientHello, Extensions, ServerHello, write_extensions
 from .client_wishes import ClientWishes, offers_tls13, read_wishes
-from .context import Handshake, Question, Wait, illegal
+from .context import Handshake, Question, Wait, illegal, missing
 
 _E = ExtensionType
 
@@ -51,7 +51,8 @@ def retry(
     request = retry_request(wishes.hello.session_id, suite.id, group, cookie)
     hs.send(confirm(hs, config, wishes, request))
     hs.transcript.retry(suite.hash_name)
-    if wishes.hello.session_id:
+    hs.refuse_unread("a handshake message before the client could know what we want")
+    if wants_compatibility(config, wishes):
         hs.send_change_cipher_spec()
     hs.flush()
     if wishes.early_data:
@@ -64,6 +65,11 @@ def retry(
         raise illegal("wrong-cookie", "the second ClientHello has another cookie than ours", "RFC 9846 section 4.3.2")
     check_second_hello(state, second)
     return second
+
+
+def wants_compatibility(config: ServerConfig, wishes: ClientWishes) -> bool:
+    """A ChangeCipherSpec for middleboxes has to be sent to who gives a session id (RFC 9846 appendix E.4)."""
+    return config.middlebox_compatibility or bool(wishes.hello.session_id)
 
 
 def retry_request(session_id: bytes, suite: int, group: int, cookie: bytes | None) -> ServerHello:
@@ -120,7 +126,9 @@ def check_second_hello(state: RetryState, second: ClientWishes) -> None:
         raise illegal(
             "early-data-after-retry", "early data is offered again after HelloRetryRequest", "RFC 9846 section 4.2.2"
         )
-    if second.shares is None or tuple(second.shares) != (state.group,):
+    if second.shares is None:
+        raise missing("key_share", "the second ClientHello")
+    if tuple(second.shares) != (state.group,):
         raise illegal(
             "wrong-retry-share",
             f"the second ClientHello should have one key share, for {name_of(NamedGroup, state.group)}",

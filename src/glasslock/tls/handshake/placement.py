@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ExtensionType, name_of
+from ...registry import AlertDescription, ExtensionType, is_grease, name_of
 from ..wire.messages import Extensions
 from .context import illegal
 
@@ -70,7 +70,7 @@ def check_solicited(
 ) -> None:
     """unsupported_extension for an answer to something that we did not ask, `unasked` excepted."""
     for kind in extensions:
-        if kind not in offered and kind not in unasked:
+        if (kind not in offered and kind not in unasked) or is_grease(kind):
             raise PeerMisbehaved(
                 AlertDescription.UNSUPPORTED_EXTENSION,
                 "unsolicited-extension",

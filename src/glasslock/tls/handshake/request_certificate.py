@@ -9,7 +9,7 @@ from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ExtensionType
 from ..config import ServerConfig
 from ..wire import extensions as ext
-from ..wire.messages import Certificate, CertificateRequest, CertificateVerify
+from ..wire.messages import Certificate, CertificateRequest, CertificateVerify, Extensions
 from .authentication import (
     PeerKey,
     VerificationRequest,
@@ -19,20 +19,23 @@ from .authentication import (
     verify_peer,
 )
 from .context import Handshake, Question, Wait
+from .grease import Grease
 
 _E = ExtensionType
 
 
 def certificate_request(config: ServerConfig, context: bytes = b"") -> CertificateRequest:
     """Which signatures we can check and which authorities we trust."""
-    extensions = {_E.SIGNATURE_ALGORITHMS: ext.write_u16_vector(config.signature_schemes)}
+    extensions: Extensions = {_E.SIGNATURE_ALGORITHMS: ext.write_u16_vector(config.signature_schemes)}
     if config.client_certificate_authorities:
         extensions[_E.CERTIFICATE_AUTHORITIES] = ext.write_certificate_authorities(
             config.client_certificate_authorities
         )
     if config.certificate_compression:
         extensions[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
-    return CertificateRequest(context, {int(kind): data for kind, data in extensions.items()})
+    if config.grease:
+        extensions = Grease.drawn(config.random).around(extensions)
+    return CertificateRequest(context, extensions)
 
 
 def authenticate_client(

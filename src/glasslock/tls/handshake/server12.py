@@ -246,6 +246,7 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     agreed.resumed = True
     agreed.cipher_suite = session.cipher_suite
     agreed.peer_chain = session.client_chain
+    agreed.client_signature_scheme = session.client_signature_scheme or None
     renew = gives_ticket(config, wishes)
     say_hello(hs, config, wishes, wishes.hello.session_id, renew, staple=False)
     hs.transcript.start(SUITES_12[session.cipher_suite].hash_name)
@@ -388,6 +389,7 @@ def session_content(hs: Handshake, wishes: ClientWishes, secrets: Secrets12) -> 
         server_name=wishes.server_name or "",
         alpn=hs.agreed.alpn or "",
         client_chain=hs.agreed.peer_chain,
+        client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         extended_main_secret=hs.agreed.extended_main_secret,
     )
 

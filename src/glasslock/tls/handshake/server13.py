@@ -55,7 +55,7 @@ from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
-from .hello_retry import restore_retry, retry
+from .hello_retry import restore_retry, retry, wants_compatibility
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
@@ -251,7 +251,7 @@ def enter_handshake_keys(
 ) -> HandshakeSecrets:
     """From here on everything is encrypted; the client's early data, if we take it, under its own key."""
     secrets = HandshakeSecrets(hs, schedule)
-    if wishes.hello.session_id and not hs.agreed.retried:
+    if not hs.agreed.retried and wants_compatibility(config, wishes):
         hs.send_change_cipher_spec()
     hs.write_with(protection(hs, secrets.server, "handshake"))
     if not hs.agreed.early_data_accepted:

@@ -13,9 +13,10 @@ from ..keys.key_schedule import KeySchedule, finished_mac, resumption_psk
 from ..keys.suites import SUITES_13, Suite
 from ..session import ExternalPsk, ReplayGuard
 from ..wire.codec import Reader, u8, u16, u32, u64, vector8, vector24
-from ..wire.messages import NewSessionTicket
+from ..wire.messages import Extensions, NewSessionTicket
 from .client_wishes import ClientWishes
 from .context import Handshake
+from .grease import Grease
 from .keys13 import log_secret, protection
 
 
@@ -32,6 +33,7 @@ class TicketContent:
     server_name: str
     alpn: str
     client_chain: tuple[bytes, ...]
+    client_signature_scheme: int = 0
     extended_main_secret: bool = True
 
     def encode(self) -> bytes:
@@ -45,8 +47,9 @@ class TicketContent:
                 u32(self.max_early_data),
                 vector8(self.server_name.encode("ascii")),
                 vector8(self.alpn.encode("latin-1")),
-                u8(self.extended_main_secret),
                 vector24(b"".join([vector24(certificate) for certificate in self.client_chain])),
+                u16(self.client_signature_scheme),
+                u8(self.extended_main_secret),
             )
         )
 
@@ -57,12 +60,23 @@ class TicketContent:
         issued_at = int.from_bytes(reader.take(8), "big")
         age_add, max_early_data = reader.u32(), reader.u32()
         server_name, alpn = reader.vector8().decode("ascii"), reader.vector8().decode("latin-1")
-        extended = bool(reader.u8())
         certificates = Reader(reader.vector24(), "our own ticket")
         chain = []
         while certificates.remaining:
             chain.append(certificates.vector24())
-        return cls(version, suite, psk, issued_at, age_add, max_early_data, server_name, alpn, tuple(chain), extended)
+        return cls(
+            version=version,
+            cipher_suite=suite,
+            psk=psk,
+            issued_at=issued_at,
+            age_add=age_add,
+            max_early_data=max_early_data,
+            server_name=server_name,
+            alpn=alpn,
+            client_chain=tuple(chain),
+            client_signature_scheme=reader.u16(),
+            extended_main_secret=bool(reader.u8()),
+        )
 
 
 @dataclass(slots=True)
@@ -144,6 +158,8 @@ def _why_not(hs: Handshake, config: ServerConfig, ticket: TicketContent, suite: 
         return "the ticket is from another version of TLS"
     if SUITES_13[ticket.cipher_suite].hash_name != suite.hash_name:
         return "the ticket's hash does not go with the cipher suite"
+    if ticket.cipher_suite not in wishes.hello.cipher_suites:
+        return "the ticket's cipher suite is not offered any more"
     age = hs.now() - ticket.issued_at / 1000
     if not -config.early_data_window <= age < config.ticket_lifetime:
         return "the ticket is too old"
@@ -176,6 +192,7 @@ def _inherit(hs: Handshake, psk: KnownPsk) -> None:
     agreed.resumed = True
     if psk.ticket is not None:
         agreed.peer_chain = psk.ticket.client_chain
+        agreed.client_signature_scheme = psk.ticket.client_signature_scheme or None
         claimed = (psk.obfuscated_age - psk.ticket.age_add) % (1 << 32) / 1000
         agreed.ticket_age_skew = claimed - (hs.now() - psk.ticket.issued_at / 1000)
     if psk.external is not None:
@@ -279,11 +296,14 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
             server_name=wishes.server_name or "",
             alpn=hs.agreed.alpn or "",
             client_chain=hs.agreed.peer_chain,
+            client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         ).encode()
         if len(content) > 0xF000:
             return  # a client certificate chain that fits in no ticket: this client starts anew
-        extensions = {}
+        extensions: Extensions = {}
         if config.max_early_data:
-            extensions[int(ExtensionType.EARLY_DATA)] = u32(config.max_early_data)
+            extensions[ExtensionType.EARLY_DATA] = u32(config.max_early_data)
+        if config.grease:
+            extensions[Grease.drawn(config.random).extensions[0]] = b""
         ticket = config.ticket_keys.seal(content)
         hs.send_at_once(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))

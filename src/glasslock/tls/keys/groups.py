@@ -91,6 +91,19 @@ MLKEM768 = Kem(mlkem.MLKEM768PrivateKey.generate, mlkem.MLKEM768PublicKey.from_p
 MLKEM1024 = Kem(mlkem.MLKEM1024PrivateKey.generate, mlkem.MLKEM1024PublicKey.from_public_bytes, 1568, 1568)
 
 
+class KemExchange:
+    """The client's half of a KEM alone: if ML-KEM were broken, nothing would protect the secret."""
+
+    __slots__ = ("_private", "share")
+
+    def __init__(self, kem: Kem) -> None:
+        self._private = kem.generate()
+        self.share = self._private.public_key().public_bytes_raw()
+
+    def finish(self, peer_share: bytes) -> bytes:
+        return self._private.decapsulate(peer_share)
+
+
 class Hybrid(NamedTuple):
     """A classical group and a KEM side by side (RFC 10024): shares and secrets are concatenated."""
 
@@ -146,19 +159,23 @@ CLASSICAL: dict[int, Callable[[], KeyExchange]] = {
     NamedGroup.X448: X448,
 }
 
+KEMS: dict[int, Kem] = {NamedGroup.MLKEM768: MLKEM768, NamedGroup.MLKEM1024: MLKEM1024}
+
 HYBRID: dict[int, Hybrid] = {
     NamedGroup.X25519MLKEM768: Hybrid(X25519, MLKEM768, kem_first=True),
     NamedGroup.SECP256R1MLKEM768: Hybrid(_p256, MLKEM768, kem_first=False),
     NamedGroup.SECP384R1MLKEM1024: Hybrid(_p384, MLKEM1024, kem_first=False),
 }
 
-SUPPORTED = frozenset(CLASSICAL) | frozenset(HYBRID)
+POST_QUANTUM = frozenset(HYBRID) | frozenset(KEMS)
+SUPPORTED = frozenset(CLASSICAL) | POST_QUANTUM
 
 
 def generate(group: int) -> KeyExchange:
     """The client's half, fresh and for one connection only."""
-    hybrid = HYBRID.get(group)
-    return HybridExchange(hybrid) if hybrid else CLASSICAL[group]()
+    if group in CLASSICAL:
+        return CLASSICAL[group]()
+    return HybridExchange(HYBRID[group]) if group in HYBRID else KemExchange(KEMS[group])
 
 
 def finish(group: int, exchange: KeyExchange, peer_share: bytes) -> bytes:
@@ -172,10 +189,13 @@ def finish(group: int, exchange: KeyExchange, peer_share: bytes) -> bytes:
 def respond(group: int, peer_share: bytes) -> Response:
     """The server's half: its share and the secret; illegal_parameter for a share that is not valid."""
     try:
-        hybrid = HYBRID.get(group)
-        if hybrid is None:
+        if group in CLASSICAL:
             exchange = CLASSICAL[group]()
             return Response(exchange.share, exchange.finish(peer_share))
+        if group in KEMS:
+            secret, ciphertext = KEMS[group].load(peer_share).encapsulate()
+            return Response(ciphertext, secret)
+        hybrid = HYBRID[group]
         theirs, encapsulation_key = hybrid.split(peer_share, hybrid.kem.key_length)
         secret, ciphertext = hybrid.kem.load(encapsulation_key).encapsulate()
         classical = hybrid.classical()

@@ -7,28 +7,31 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CertificateCompressionAlgorithm
 
 
+class Algorithm(NamedTuple):
+    """How to compress, and how to decompress to no more than a length (`decompress(data, length)`).
+
+    What `decompress` raises counts as a certificate that cannot be read; more than `length` bytes do so as well.
+    """
+
+    compress: Callable[[bytes], bytes]
+    decompress: Callable[[bytes, int], bytes]
+
+
 def compress(algorithm: int, data: bytes) -> bytes:
     """A compressed copy; only called for algorithms of the config."""
-    if algorithm == CertificateCompressionAlgorithm.ZLIB:
-        return zlib.compress(data)
-    if algorithm == CertificateCompressionAlgorithm.BROTLI:
-        import brotli
-
-        return bytes(brotli.compress(data))
-    import zstandard
-
-    return bytes(zstandard.ZstdCompressor().compress(data))
+    return ALGORITHMS[algorithm].compress(data)
 
 
 def decompress(algorithm: int, data: bytes, length: int) -> bytes:
     """Exactly `length` bytes; bad_certificate for anything else, and never more memory than that."""
     try:
-        plain = _DECOMPRESSORS[algorithm](data, length)
+        plain = ALGORITHMS[algorithm].decompress(data, length)
     except PeerMisbehaved:
         raise
     except Exception as problem:  # three libraries, three families of exceptions
@@ -71,8 +74,21 @@ def _unzstd(data: bytes, length: int) -> bytes:
     return bytes(zstandard.ZstdDecompressor(max_window_size=1 << 20).decompress(data, max_output_size=length + 1))
 
 
-_DECOMPRESSORS: dict[int, Callable[[bytes, int], bytes]] = {
-    CertificateCompressionAlgorithm.ZLIB: _inflate,
-    CertificateCompressionAlgorithm.BROTLI: _unbrotli,
-    CertificateCompressionAlgorithm.ZSTD: _unzstd,
+def _brotli(data: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(data))
+
+
+def _zstd(data: bytes) -> bytes:
+    import zstandard
+
+    return bytes(zstandard.ZstdCompressor().compress(data))
+
+
+# An application may add its own under a number for private use, 16384 or more (RFC 8879 section 7.3).
+ALGORITHMS: dict[int, Algorithm] = {
+    CertificateCompressionAlgorithm.ZLIB: Algorithm(zlib.compress, _inflate),
+    CertificateCompressionAlgorithm.BROTLI: Algorithm(_brotli, _unbrotli),
+    CertificateCompressionAlgorithm.ZSTD: Algorithm(_zstd, _unzstd),
 }
