@@ -30,7 +30,7 @@ from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
 from .record import MAX_FRAGMENT
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
-from .wire.compression import ALGORITHMS
+from .wire.compression import require_available
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -151,8 +151,8 @@ class Config:
         _require_known("cipher_suites", self.cipher_suites, SUITES_13.keys() | SUITES_12.keys())
         _require_known("groups", self.groups, key_groups.SUPPORTED)
         _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
-        if self.certificate_compression:
-            _require_known("certificate_compression", self.certificate_compression, ALGORITHMS)
+        for algorithm in self.certificate_compression:
+            require_available(algorithm)
         for protocol in self.alpn_protocols:
             if not 1 <= len(protocol.encode("latin-1")) <= 255:
                 raise ConfigurationError(f"the protocol name {protocol!r} must have 1 to 255 bytes (RFC 7301)")

@@ -47,6 +47,7 @@ class Protection(Protocol):
     sequence: int
     record_limit: int
     max_ciphertext: int
+    max_plaintext: int
 
     def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
         """A whole record, header included."""
@@ -101,7 +102,7 @@ class Protection13:
 class Protection12:
     """AEAD protection of TLS 1.2 (RFC 5246 section 6.2.3.3): GCM (RFC 5288) and ChaCha20 (RFC 7905)."""
 
-    __slots__ = ("_aead", "_explicit", "_iv", "epoch", "max_ciphertext", "record_limit", "sequence")
+    __slots__ = ("_aead", "_explicit", "_iv", "epoch", "max_ciphertext", "max_plaintext", "record_limit", "sequence")
 
     def __init__(self, suite: Suite12, key: bytes, fixed_iv: bytes) -> None:
         self._aead: Aead = suite.aead(key)
@@ -111,6 +112,7 @@ class Protection12:
         self.epoch = "application"
         self.record_limit = suite.record_limit
         self.max_ciphertext = MAX_CIPHERTEXT_12
+        self.max_plaintext = MAX_FRAGMENT
 
     def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:  # noqa: ARG002
         sequence = self.sequence.to_bytes(8, "big")
@@ -140,7 +142,7 @@ class Protection12:
         except InvalidTag:
             raise BadRecordMac from None
         self.sequence += 1
-        if length > MAX_FRAGMENT:
+        if length > self.max_plaintext:
             raise _overflow("plaintext-too-long", f"a record holds {length} bytes after decryption")
         return header[0], fragment
 

@@ -128,8 +128,7 @@ def accept_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: Serve
     if _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION in found:
         accept_protocol(hs, config, found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION])
     if _E.RECORD_SIZE_LIMIT in found:
-        agreed.peer_record_size_limit = ext.read_record_size_limit(found[_E.RECORD_SIZE_LIMIT])
-        hs.writer.max_fragment = min(hs.writer.max_fragment, agreed.peer_record_size_limit)
+        hs.limit_records(config.record_size_limit, ext.read_record_size_limit(found[_E.RECORD_SIZE_LIMIT]))
     if _E.SIGNED_CERTIFICATE_TIMESTAMP in found:
         ext.check_sct_list(found[_E.SIGNED_CERTIFICATE_TIMESTAMP])
         agreed.peer_sct_list = found[_E.SIGNED_CERTIFICATE_TIMESTAMP]

@@ -307,12 +307,9 @@ def accept_extensions(
     if _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION in found:
         accept_protocol(hs, config, found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION])
     if _E.RECORD_SIZE_LIMIT in found:
-        limit = ext.read_record_size_limit(found[_E.RECORD_SIZE_LIMIT])
-        hs.agreed.peer_record_size_limit = limit
-        # In TLS 1.3 the limit counts the content type as well (RFC 8449 section 4).
-        hs.writer.max_fragment = min(hs.writer.max_fragment, limit - 1)
-    if _E.TICKET_REQUEST in found and len(found[_E.TICKET_REQUEST]) != 1:
-        raise illegal("ticket-request", "the answer to ticket_request is not one number", "RFC 9149 section 3")
+        hs.limit_records(config.record_size_limit, ext.read_record_size_limit(found[_E.RECORD_SIZE_LIMIT]))
+    if _E.TICKET_REQUEST in found:
+        ext.read_expected_tickets(found[_E.TICKET_REQUEST])
     if _E.EARLY_DATA in found:
         accept_early_data(hs, offer, found[_E.EARLY_DATA], psk)
 

@@ -15,7 +15,7 @@ from ..config import Config
 from ..events import Event
 from ..keys.key_schedule import fingerprint
 from ..keys.transcript import Transcript
-from ..record import Protection, RecordReader, RecordWriter, unexpected
+from ..record import MAX_FRAGMENT, Protection, RecordReader, RecordWriter, unexpected
 from ..wire.messages import HEADER_LENGTH, Message
 from .agreed import Agreed
 
@@ -86,6 +86,7 @@ class Handshake:
         "observer",
         "read_secret",
         "reader",
+        "receive_limit",
         "resumption_secret",
         "side",
         "skip_hello_requests",
@@ -110,6 +111,7 @@ class Handshake:
         self.may_send = False  # may we send application data?
         self.early_data_limit: int | None = None  # bytes of 0-RTT data still acceptable (server); None: none at all
         self.early_data_writable = 0  # bytes of 0-RTT data still allowed (client)
+        self.receive_limit: int | None = None  # bytes of plaintext in a record, if the sides agreed on less
         self.read_secret = self.write_secret = b""
         self.resumption_secret = b""
         self.data_received = 0  # application data records, to tell KeyUpdates with a purpose from a flood
@@ -236,12 +238,27 @@ class Handshake:
         self.refuse_unread("a handshake message lies across a change of keys")
         self.reader.protection = protection
         if protection is not None:
+            if self.receive_limit is not None:
+                protection.max_plaintext = self.receive_limit
             self._tell_keys("receive", protection)
 
     def refuse_unread(self, problem: str) -> None:
         """The peer's record must end where its message ends (RFC 9846 section 5.1)."""
         if self.unread():
             raise unexpected("excess-handshake-data", problem, "RFC 9846 section 5.1")
+
+    def limit_records(self, ours: int | None, theirs: int) -> None:
+        """Both sides said how large a record they take; TLS 1.3 counts content type and padding (RFC 8449 section 4).
+
+        The limit holds for the keys of this handshake, so not for early data.
+        """
+        type_length = 1 if self.agreed.version >= ProtocolVersion.TLS_1_3 else 0
+        self.agreed.peer_record_size_limit = theirs
+        self.writer.max_fragment = min(MAX_FRAGMENT, theirs - type_length)
+        self.receive_limit = min(ours or MAX_FRAGMENT + 1, MAX_FRAGMENT + type_length)
+        reading = self.reader.protection
+        if reading is not None and reading.epoch != "early data":
+            reading.max_plaintext = self.receive_limit
 
     def write_with(self, protection: Protection | None) -> None:
         """From the next record on we use these keys."""

@@ -189,8 +189,7 @@ def say_hello(
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols((agreed.alpn.encode("latin-1"),))
     if wishes.record_size_limit is not None and config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
-        agreed.peer_record_size_limit = wishes.record_size_limit
-        hs.writer.max_fragment = min(hs.writer.max_fragment, wishes.record_size_limit)
+        hs.limit_records(config.record_size_limit, wishes.record_size_limit)
     if ticket:
         found[_E.SESSION_TICKET] = b""
     if staple:

@@ -275,6 +275,7 @@ def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes)
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols((hs.agreed.alpn.encode("latin-1"),))
     if wishes.record_size_limit is not None and config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
+        hs.limit_records(config.record_size_limit, wishes.record_size_limit)
     if hs.agreed.early_data_accepted:
         found[_E.EARLY_DATA] = b""
     again = retry_configs(config, wishes)
@@ -282,10 +283,6 @@ def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes)
         found[_E.ENCRYPTED_CLIENT_HELLO] = again
     if wishes.ticket_request is not None and config.ticket_keys is not None:
         found[_E.TICKET_REQUEST] = u8(wanted_tickets(hs, config, wishes))
-    if wishes.record_size_limit is not None and config.record_size_limit is not None:
-        hs.agreed.peer_record_size_limit = wishes.record_size_limit
-        # In TLS 1.3 the limit counts the content type as well (RFC 8449 section 4).
-        hs.writer.max_fragment = min(hs.writer.max_fragment, wishes.record_size_limit - 1)
     return EncryptedExtensions(found)
 
 

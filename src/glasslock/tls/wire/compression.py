@@ -1,16 +1,21 @@
-"""Compressed certificates: zlib, brotli, zstd, never more memory than was announced (RFC 8879).
+"""Compressed certificates: zlib, brotli, zstd, never much more memory than was announced (RFC 8879).
 
-zlib is always there; brotli and zstd come with the extra `compression`.
+zlib is always there; brotli and zstd come with the extra `compression`, from Python 3.14 on zstd is there too.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
-from ...errors import PeerMisbehaved
+from ...errors import ConfigurationError, PeerMisbehaved
 from ...registry import AlertDescription, CertificateCompressionAlgorithm
+
+# A few bytes of zstd can stand for 128 KiB, and its library has no limit for its output: so only a few at a time.
+_ZSTD_PIECE = 64
+_ZSTD_WINDOW_LOG = 20
 
 
 class Algorithm(NamedTuple):
@@ -23,13 +28,26 @@ class Algorithm(NamedTuple):
     decompress: Callable[[bytes, int], bytes]
 
 
+def require_available(algorithm: int) -> None:
+    """ConfigurationError unless this engine knows the algorithm and its library is installed."""
+    if algorithm not in ALGORITHMS:
+        raise ConfigurationError(f"certificate_compression knows no algorithm {algorithm} (RFC 8879)")
+    try:
+        if algorithm == CertificateCompressionAlgorithm.BROTLI:
+            import_module("brotli")
+        elif algorithm == CertificateCompressionAlgorithm.ZSTD:
+            _zstd_module()
+    except ImportError as problem:
+        raise ConfigurationError(f"{problem.name} is not installed: pip install 'glasslock[compression]'") from problem
+
+
 def compress(algorithm: int, data: bytes) -> bytes:
     """A compressed copy; only called for algorithms of the config."""
     return ALGORITHMS[algorithm].compress(data)
 
 
 def decompress(algorithm: int, data: bytes, length: int) -> bytes:
-    """Exactly `length` bytes; bad_certificate for anything else, and never more memory than that."""
+    """Exactly `length` bytes; bad_certificate for anything else."""
     try:
         plain = ALGORITHMS[algorithm].decompress(data, length)
     except PeerMisbehaved:
@@ -58,6 +76,12 @@ def _inflate(data: bytes, length: int) -> bytes:
     return plain
 
 
+def _brotli(data: bytes) -> bytes:
+    import brotli
+
+    return bytes(brotli.compress(data))
+
+
 def _unbrotli(data: bytes, length: int) -> bytes:
     import brotli
 
@@ -68,22 +92,35 @@ def _unbrotli(data: bytes, length: int) -> bytes:
     return plain
 
 
-def _unzstd(data: bytes, length: int) -> bytes:
-    import zstandard
-
-    return bytes(zstandard.ZstdDecompressor(max_window_size=1 << 20).decompress(data, max_output_size=length + 1))
-
-
-def _brotli(data: bytes) -> bytes:
-    import brotli
-
-    return bytes(brotli.compress(data))
-
-
 def _zstd(data: bytes) -> bytes:
-    import zstandard
+    module, is_standard = _zstd_module()
+    return bytes(module.compress(data) if is_standard else module.ZstdCompressor().compress(data))
 
-    return bytes(zstandard.ZstdCompressor().compress(data))
+
+def _unzstd(data: bytes, length: int) -> bytes:
+    module, is_standard = _zstd_module()
+    if is_standard:
+        limit = {module.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG}
+        decompressor = module.ZstdDecompressor(options=limit)
+        plain = bytes(decompressor.decompress(data, length + 1))
+    else:
+        decompressor = module.ZstdDecompressor(max_window_size=1 << _ZSTD_WINDOW_LOG).decompressobj()
+        plain = b""
+        for start in range(0, len(data), _ZSTD_PIECE):
+            plain += decompressor.decompress(data[start : start + _ZSTD_PIECE])
+            if len(plain) > length:
+                break
+    if not decompressor.eof or decompressor.unused_data:
+        raise _undecompressible("the zstd frame does not end where it should")
+    return plain
+
+
+def _zstd_module() -> tuple[Any, bool]:
+    """The standard library's zstd (Python 3.14), or else the package `zstandard`."""
+    try:
+        return import_module("compression.zstd"), True
+    except ImportError:
+        return import_module("zstandard"), False
 
 
 # An application may add its own under a number for private use, 16384 or more (RFC 8879 section 7.3).

@@ -294,6 +294,14 @@ def read_ticket_request(data: bytes) -> tuple[int, int]:
     return fresh, resumed
 
 
+def read_expected_tickets(data: bytes) -> int:
+    """How many tickets the server means to send (RFC 9149 section 3)."""
+    reader = Reader(data, "ticket_request")
+    count = reader.u8()
+    reader.finish()
+    return count
+
+
 def read_empty(data: bytes, extension: ExtensionType) -> None:
     """An extension that speaks by being there."""
     if data:
