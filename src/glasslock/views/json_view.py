@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hin
 
 from glasslock import trace
 from glasslock.errors import GlasslockError
-from glasslock.registry import Side
+from glasslock.registry import ProtocolVersion, Side
 from glasslock.tls.wire.dissect import Field, dissect_message
-from glasslock.trace import MessageReceived, MessageSent, TraceRecord
+from glasslock.trace import InnerHello, MessageReceived, MessageSent, TraceRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -63,8 +63,9 @@ def from_json(text: str | bytes) -> list[TraceRecord]:
 def to_object(record: TraceRecord, *, decode: bool = True) -> dict[str, Any]:
     """Turn one record into plain JSON values."""
     entry = {"type": type(record).__name__} | _fields_of(record)
-    if decode and isinstance(record, MessageSent | MessageReceived):
-        entry["decoded"] = _decoded(dissect_message(record.raw, record.version))
+    if decode and isinstance(record, MessageSent | MessageReceived | InnerHello):
+        version = ProtocolVersion.TLS_1_3 if isinstance(record, InnerHello) else record.version
+        entry["decoded"] = _decoded(dissect_message(record.raw, version))
     return entry
 
 

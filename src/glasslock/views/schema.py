@@ -28,8 +28,8 @@ function of that list, and `--json` writes it down as it is, so that a saved tra
 - A record is an object with its `type` and its fields. All types share `time` (seconds since the Unix epoch),
   `side`, `step` and `rule` (the section of the standard that applies; may be empty).
 - Bytes are lower-case hex. Durations are seconds. Secrets never appear, only their fingerprints.
-- `MessageSent` and `MessageReceived` also carry `decoded`, the message as a tree of fields: `name`, `value`,
-  `offset` and `length` (bytes, from the start of `raw`), `note` (one sentence for a learner) and `children`,
+- `MessageSent`, `MessageReceived` and `InnerHello` also carry `decoded`, the message as a tree of fields: `name`,
+  `value`, `offset` and `length` (bytes, from the start of `raw`), `note` (one sentence for a learner) and `children`,
   which cover their parent exactly. It is for readers without a parser of their own; loading ignores it.
 
 In Python, `glasslock.views.json_view.to_json` writes and `from_json` reads such a document.

@@ -9,11 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from glasslock.registry import AlertDescription, name_of
+from glasslock.registry import AlertDescription, ProtocolVersion, name_of
 from glasslock.tls.wire.dissect import Field, dissect_alert, dissect_message
 from glasslock.trace import (
     AlertReceived,
     AlertSent,
+    InnerHello,
     KeysInstalled,
     MessageReceived,
     MessageSent,
@@ -51,7 +52,7 @@ def messages(story: Story, width: int) -> list[RenderableType]:
 def _one(record: TraceRecord, started: float, width: int) -> list[RenderableType]:
     when = duration(max(0.0, record.time - started))
     match record:
-        case MessageSent() | MessageReceived():
+        case MessageSent() | MessageReceived() | InnerHello():
             return [Text(), *_message(record, when, width)]
         case RecordSent() | RecordReceived():
             return [_moment(when, _record(record))]
@@ -99,13 +100,15 @@ def _alert(record: AlertSent | AlertReceived) -> Text:
     )
 
 
-def _message(record: MessageSent | MessageReceived, when: str, width: int) -> Iterator[RenderableType]:
-    tree = dissect_message(record.raw, record.version)
+def _message(record: MessageSent | MessageReceived | InnerHello, when: str, width: int) -> Iterator[RenderableType]:
+    inner = isinstance(record, InnerHello)
+    tree = dissect_message(record.raw, ProtocolVersion.TLS_1_3 if isinstance(record, InnerHello) else record.version)
     yield _moment(
         when,
         line(
-            _arrow(record),
+            ("■ ", KEY) if inner else _arrow(record),
             (tree.name, STRONG),
+            ("  inside the encrypted one, for the two ends only" if inner else "", KEY),
             (f"  {size(len(record.raw))}", QUIET),
             (f"  {record.rule}", QUIET),
         ),
