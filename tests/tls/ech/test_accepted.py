@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from glasslock.errors import ConfigurationError
-from glasslock.registry import ContentType, ECHClientHelloType, ExtensionType, HpkeKem, Side
+from glasslock.registry import ContentType, ECHClientHelloType, ExtensionType, HpkeKem, Side, is_grease
 from glasslock.tls import Data, ECHKey, MemoryReplayGuard, TicketKeys
 from glasslock.tls.config import DEFAULT_GROUPS, DEFAULT_SUITES_13
 from glasslock.tls.ech.hello import INNER, SealedHello, read_type
 from glasslock.tls.ech.hpke import SUITES, Suite
 from glasslock.tls.wire.extensions import read_client_versions
-from glasslock.trace import HandshakeCompleted, TraceRecord
+from glasslock.trace import HandshakeCompleted, RecordSent, TraceRecord
 
 from ..minted import client_credential, credential
-from ..pair import Pair, client_config, server_config
+from ..pair import Pair, client_config, seeded, server_config
 from ..puppet import plain_record
 from .site import (
     P256,
@@ -145,6 +145,25 @@ def test_what_the_two_hellos_share() -> None:
     assert len(SealedHello.parse(outer.extensions[ECH]).payload) < 160 < len(inner.encode())
 
 
+@pytest.mark.parametrize("retry", [False, True], ids=["", "retry"])
+def test_grease_and_a_shuffled_order(retry: bool) -> None:
+    """RFC 8701 values stand in both hellos, and the two can be told apart by no order of extensions."""
+    places, orders = set(), set()
+    for seed in range(12):
+        trace: list[TraceRecord] = []
+        settings = {"grease": True, "permute_extensions": True, "random": seeded(seed), "observer": trace.append}
+        server = site(groups=(P256,) if retry else (X25519,))
+        assert_accepted(visit(client_config(groups=(X25519, P256), **settings), server))
+        for hello in (*hellos(trace), *inner_hellos(trace)):
+            assert is_grease(hello.cipher_suites[0])
+            assert len([kind for kind in hello.extensions if is_grease(kind)]) == 2
+        outer = list(hellos(trace)[0].extensions)
+        places.add(outer.index(ECH))
+        orders.add(tuple(kind for kind in outer if not is_grease(kind)))
+    assert len(places) > 4
+    assert len(orders) > 10
+
+
 # --- the length of what is hidden -----------------------------------------------------------------
 
 
@@ -165,6 +184,23 @@ def test_the_length_does_not_tell_the_name() -> None:
     assert len(set(lengths)) <= 3
     # A name that is longer than the longest is still possible: the number is a hint.
     assert sealed_length("a" * 60 + ".example", 10) > sealed_length("a.example", 10)
+
+
+def test_the_length_of_the_certificate_is_hidden() -> None:
+    """Section 6.1.3: what else has a length that depends on the name is padded by the record layer."""
+
+    def flight(name: str, **settings: object) -> list[int]:
+        trace: list[TraceRecord] = []
+        mine = credential("p256", name)
+        visit(server=site(credentials=(mine,), observer=trace.append, **settings), name=name).done().talk()
+        return [len(r.raw) for r in trace if isinstance(r, RecordSent) and r.protected]
+
+    short, long = flight("a.example"), flight("a" * 50 + ".example")
+    assert short == long
+    assert short[0] == 5 + 1024 + 1 + 16
+    assert short[1] < 300, "tickets and data are not padded unless the config asks for it"
+    assert flight("a.example", ech_keys=(key(1),)) != flight("a" * 50 + ".example", ech_keys=(key(1),))
+    assert flight("a.example", padding=lambda _: 7)[1] == short[1] + 7
 
 
 # --- with the rest of TLS 1.3 ---------------------------------------------------------------------

@@ -45,7 +45,7 @@ def conceal(hs: Handshake, config: ClientConfig, offer: Offer, configs: tuple[EC
         if configs:
             hs.decided("ech", "not offered", why=_why_not(config, configs), rule="RFC 9849 section 6.1")
         if config.ech_grease and ProtocolVersion.TLS_1_3 in config.versions:
-            offer.extensions[_E.ENCRYPTED_CLIENT_HELLO] = grease(hs, config, offer)
+            offer.hello.extensions = _with_ech(offer.extensions, grease(hs, config, offer), config)
 
 
 def _why_not(config: ClientConfig, configs: tuple[ECHConfig, ...]) -> str:
@@ -63,7 +63,8 @@ def enclose(hs: Handshake, config: ClientConfig, offer: Offer, choice: Choice) -
         offer.hello.session_id = config.random(32) if config.middlebox_compatibility else b""
     published = choice.config
     name = ext.write_server_name(published.public_name)
-    outer = replace(offer.hello, random=config.random(32), extensions=_outer_extensions(offer.extensions, name))
+    extensions = _with_ech(_outer_extensions(offer.extensions, name), b"", config)  # what it holds comes last
+    outer = replace(offer.hello, random=config.random(32), extensions=extensions)
     inner = _inner_hello(offer.hello)
     shared = _shared(inner.extensions, outer.extensions)
     # What is shared has to stand together (section 5.1).
@@ -102,8 +103,16 @@ def _outer_extensions(extensions: Extensions, server_name: bytes) -> Extensions:
     outer[_E.SERVER_NAME] = server_name
     if _E.SESSION_TICKET in outer:
         outer[_E.SESSION_TICKET] = b""
-    outer[_E.ENCRYPTED_CLIENT_HELLO] = b""  # its place; the content comes last
     return outer
+
+
+def _with_ech(extensions: Extensions, data: bytes, config: ClientConfig) -> Extensions:
+    """encrypted_client_hello at the end; anywhere, if the order is shuffled."""
+    items = list(extensions.items())
+    place = len(items)
+    if config.permute_extensions:
+        place = int.from_bytes(config.random(4), "big") % (place + 1)
+    return dict([*items[:place], (int(_E.ENCRYPTED_CLIENT_HELLO), data), *items[place:]])
 
 
 def _shared(inner: Extensions, outer: Extensions) -> tuple[int, ...]:

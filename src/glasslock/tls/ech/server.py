@@ -22,6 +22,8 @@ from .keys import ECHKey
 
 _E = ExtensionType
 
+FLIGHT_BLOCK = 1024  # bytes: records of the server's handshake are filled up to a multiple of this
+
 
 # --- opening (section 7.1) ------------------------------------------------------------------------
 
@@ -109,6 +111,12 @@ def confirm(hs: Handshake, config: ServerConfig, wishes: ClientWishes, hello: Se
     if hello.is_retry_request and wishes.ech is not None and config.ech_keys and config.cookie_keys is None:
         return with_confirmation(hello, config.random(LENGTH))  # so that nobody sees the difference
     return hello
+
+
+def hide_lengths(hs: Handshake) -> None:
+    """Until the handshake's last message: how long a certificate is would tell whose it is (section 6.1.3)."""
+    if hs.agreed.ech_accepted and hs.writer.padding is None:
+        hs.writer.padding = lambda length: -length % FLIGHT_BLOCK
 
 
 # --- rejecting ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from typing import Any
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ..config import ServerConfig
-from ..ech.server import confirm, retry_configs
+from ..ech.server import confirm, hide_lengths, retry_configs
 from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
 from ..keys.suites import SUITES_13, Suite
@@ -92,6 +92,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     early = accept_early_data(hs, config, wishes, psk, schedule)
     say_hello(hs, config, wishes, psk, group, schedule)
     secrets = enter_handshake_keys(hs, config, wishes, schedule)
+    hide_lengths(hs)
     if psk is not None:
         yield from verify_again(hs, config.client_verifier, None)
 
@@ -102,6 +103,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     hs.send(finished(hs, schedule, secrets.server))
     application = ApplicationSecrets(hs, schedule)
     write_application(hs, application.server)
+    hs.writer.padding = config.padding
     # An answer to early data need not wait for the client's Finished, unless it depends on who the client is.
     hs.may_send = not asked
 
