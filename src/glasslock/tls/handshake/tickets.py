@@ -37,7 +37,8 @@ class TicketContent:
     extended_main_secret: bool = True
 
     def encode(self) -> bytes:
-        return b"".join(
+        """Filled up with zeros to a multiple of 128 bytes: a ticket's length would tell the length of the name."""
+        content = b"".join(
             (
                 u16(self.version),
                 u16(self.cipher_suite),
@@ -52,6 +53,7 @@ class TicketContent:
                 u8(self.extended_main_secret),
             )
         )
+        return content + bytes(-len(content) % 128)
 
     @classmethod
     def parse(cls, data: bytes) -> TicketContent:
