@@ -50,7 +50,8 @@ def puppet_class(alter: Alter) -> type[Handshake]:
 
         def send_raw(self, kind: HandshakeType, raw: bytes) -> None:
             for altered in alter(kind, raw):
-                super().send_raw(HandshakeType(altered[0]), altered)
+                known = altered[0] in HandshakeType.__members__.values()
+                super().send_raw(HandshakeType(altered[0]) if known else kind, altered)
 
         def send_at_once(self, message: messages.Message) -> None:
             for altered in alter(message.type, message.encode()):

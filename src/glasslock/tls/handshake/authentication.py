@@ -252,6 +252,7 @@ class PeerKey:
             x509.DuplicateExtension,
             x509.InvalidVersion,
             x509.UnsupportedGeneralNameType,
+            Warning,  # where the program makes its warnings errors
         ) as problem:
             raise PeerMisbehaved(
                 AlertDescription.BAD_CERTIFICATE,
