@@ -120,7 +120,11 @@ def _binder(key: ExternalPsk | Session, truncated: bytes) -> bytes:
     secret = key.key if isinstance(key, ExternalPsk) else key.psk
     hash_name = key.hash_name if isinstance(key, ExternalPsk) else SUITES_13[key.cipher_suite].hash_name
     schedule = KeySchedule(hash_name, secret)
-    return finished_mac(schedule.hash, schedule.binder_key(external), schedule.hash.new(truncated).digest())
+    return finished_mac(
+        schedule.hash,
+        schedule.binder_key(b"ext binder" if external else b"res binder"),
+        schedule.hash.new(truncated).digest(),
+    )
 
 
 def replace(kind: HandshakeType, *others: bytes) -> Alter:

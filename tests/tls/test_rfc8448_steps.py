@@ -145,8 +145,8 @@ def test_early_secrets_and_binder() -> None:
     assert found.find('extract secret "early"')[0]["IKM"] == psk
     schedule = KeySchedule("sha256", psk)
     values = found.find("calculate PSK binder")[0]
-    assert schedule.binder_key(external=False) == values["PRK"]
-    assert schedule.binder_key(external=True) != values["PRK"]
+    assert schedule.binder_key(b"res binder") == values["PRK"]
+    assert schedule.binder_key(b"ext binder") != values["PRK"]
     sent = found.find("send handshake record", "client")[0]["payload"]
     transcript = Transcript()
     transcript.add(sent)

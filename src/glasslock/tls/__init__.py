@@ -26,6 +26,7 @@ from .events import (
     TicketReceived,
     Undecided,
 )
+from .importer import import_psk
 from .session import ExternalPsk, MemoryReplayGuard, Session, TicketKeys
 
 __all__ = [
@@ -52,4 +53,5 @@ __all__ = [
     "TicketKeys",
     "TicketReceived",
     "Undecided",
+    "import_psk",
 ]

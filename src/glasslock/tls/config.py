@@ -132,6 +132,8 @@ class Config:
     groups: tuple[int, ...] = DEFAULT_GROUPS
     signature_schemes: tuple[int, ...] = DEFAULT_SIGNATURE_SCHEMES
     alpn_protocols: tuple[str, ...] = ()
+    external_psks: tuple[ExternalPsk, ...] = ()  # keys that both sides have from elsewhere (RFC 9257, RFC 9258)
+    psk_modes: tuple[int, ...] = (1,)  # psk_dhe_ke; psk_ke (0) has no forward secrecy and is off
     verify_resumed: bool = True  # a resumption judges the first handshake's certificates again, as of now
     certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
     record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
@@ -151,6 +153,7 @@ class Config:
         _require_known("cipher_suites", self.cipher_suites, SUITES_13.keys() | SUITES_12.keys())
         _require_known("groups", self.groups, key_groups.SUPPORTED)
         _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
+        _require_psk_modes(self.psk_modes)
         for algorithm in self.certificate_compression:
             require_available(algorithm)
         for protocol in self.alpn_protocols:
@@ -173,14 +176,15 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientConfig(Config):
-    """What a client offers and insists on. `verifier` has no default: trust is a decision."""
+    """What a client offers and insists on. `verifier` has no default: trust is a decision.
 
-    verifier: PeerVerifier
+    None in its place means that no certificate is good enough, only one of `external_psks`.
+    """
+
+    verifier: PeerVerifier | None
     # Groups to send a key share for at once; None: the first classical one and the first post-quantum one.
     key_shares: tuple[int, ...] | None = None
     credentials: tuple[Credential, ...] = ()
-    external_psks: tuple[ExternalPsk, ...] = ()
-    psk_modes: tuple[int, ...] = (1,)  # psk_dhe_ke; psk_ke (0) has no forward secrecy and is off
     post_handshake_auth: bool = False
     request_ocsp: bool = True
     request_scts: bool = False
@@ -193,7 +197,8 @@ class ClientConfig(Config):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
-        _require_psk_modes(self.psk_modes)
+        if self.verifier is None and (not self.external_psks or self.versions != (ProtocolVersion.TLS_1_3,)):
+            raise ConfigurationError("a client without a verifier needs external_psks and TLS 1.3 alone")
         if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
             raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
 
@@ -236,8 +241,8 @@ class ServerConfig(Config):
     ticket_keys: TicketKeys | None = field(default_factory=TicketKeys)
     tickets: int = 1  # how many to send after a full handshake
     ticket_lifetime: int = 24 * 3600  # seconds
+    # By its identity, a key that is not among `external_psks`.
     find_external_psk: Callable[[bytes], ExternalPsk | None] | None = None
-    psk_modes: tuple[int, ...] = (1,)
     max_early_data: int = 0  # bytes of 0-RTT data to accept; 0: none
     replay_guard: ReplayGuard | None = None  # needed for early data
     early_data_window: float = 10.0  # seconds that a ticket's age may be off
@@ -249,7 +254,6 @@ class ServerConfig(Config):
         Config.__post_init__(self)
         if self.max_early_data and (self.replay_guard is None or self.ticket_keys is None):
             raise ConfigurationError("early data needs a replay_guard and ticket_keys: without them it can be replayed")
-        _require_psk_modes(self.psk_modes)
         if not 0 < self.ticket_lifetime <= MAX_TICKET_LIFETIME:
             raise ConfigurationError("ticket_lifetime must be 1 to 604800 seconds, a week (RFC 9846 section 4.7.1)")
         if self.ech_keys and not any(key.retry for key in self.ech_keys):

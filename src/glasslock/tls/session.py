@@ -101,6 +101,7 @@ class ExternalPsk:
     max_early_data: int = 0  # bytes; needs `cipher_suite` and, if used, `alpn`
     cipher_suite: int = 0
     alpn: str | None = None
+    imported: bool = False  # made by `import_psk` (RFC 9258)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.identity) < 1 << 16:
@@ -111,6 +112,11 @@ class ExternalPsk:
             suite = SUITES_13.get(self.cipher_suite)
             if suite is None or suite.hash_name != self.hash_name:
                 raise ConfigurationError("early data needs the PSK's cipher_suite, of TLS 1.3 and with its hash")
+
+    @property
+    def binder_label(self) -> bytes:
+        """What keeps an imported key from being taken for another (RFC 9258 section 5.2)."""
+        return b"imp binder" if self.imported else b"ext binder"
 
 
 class TicketKeys:

@@ -313,8 +313,21 @@ def check_certificate_verify(
             )
 
 
-def verify_peer(hs: Handshake, verifier: PeerVerifier, request: VerificationRequest) -> Generator[Question, Any, None]:
+def psk_required() -> NegotiationFailed:
+    return NegotiationFailed(
+        AlertDescription.MISSING_EXTENSION,
+        "psk-required",
+        "the server does not know our pre-shared key, and there is nobody to say whether its certificate is good",
+        "RFC 9846 section 4.3.11",
+    )
+
+
+def verify_peer(
+    hs: Handshake, verifier: PeerVerifier | None, request: VerificationRequest
+) -> Generator[Question, Any, None]:
     """Hands the chain to whoever the config names, and waits for the answer."""
+    if verifier is None:
+        raise psk_required()
     deferred = getattr(verifier, "deferred", False)
     answer = None if deferred else partial(_verify_now, verifier, request, hs)
     yield from hs.ask("verify", request, answer, NoneType)

@@ -72,8 +72,19 @@ def _ask_now(chooser: Any, info: ClientHelloInfo) -> Any:
         raise ConfigurationError(f"the choice of a certificate failed: {problem!r}") from problem
 
 
+def psk_unknown() -> NegotiationFailed:
+    return NegotiationFailed(
+        AlertDescription.HANDSHAKE_FAILURE,
+        "psk-unknown",
+        "the client offers no pre-shared key that this server knows, and a certificate will not do",
+        "RFC 9846 section 4.2.1",
+    )
+
+
 def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | None:
     """Among our certificates with a usable key: the first that covers the name, else the first."""
+    if not config.credentials and (config.external_psks or config.find_external_psk):
+        raise psk_unknown()
     if not config.credentials:
         raise ConfigurationError("the server has no certificate: give ServerConfig credentials")
     suited = [c for c in config.credentials if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]

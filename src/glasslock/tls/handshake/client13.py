@@ -49,6 +49,7 @@ from .authentication import (
     check_certificate_verify,
     keep_certificates,
     open_certificate,
+    psk_required,
     read_certificate,
     schemes_in_certificate_verify,
     verify_again,
@@ -209,6 +210,8 @@ def accept_hello(
     )
     hs.transcript.start(suite.hash_name)
     psk = accept_psk(offer, hello, suite.hash_name)
+    if psk is None and config.verifier is None:
+        raise psk_required()
     listener = hs.derived if hs.observer is not None else None
     schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
     schedule.mix_shared_secret(agree_on_secret(hs, config, offer, hello, psk))

@@ -12,7 +12,7 @@ from ..ech.config import Choice
 from ..ech.hpke import Context
 from ..keys.groups import KeyExchange
 from ..keys.hkdf import hash_function
-from ..keys.key_schedule import KeySchedule, finished_mac
+from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule, finished_mac
 from ..keys.suites import SUITES_13
 from ..session import ExternalPsk, Session
 from ..wire import extensions as ext
@@ -47,6 +47,10 @@ class OfferedPsk:
     @property
     def binder_length(self) -> int:
         return hash_function(self.hash_name).length
+
+    @property
+    def binder_label(self) -> bytes:
+        return RESUMPTION_BINDER if self.external is None else self.external.binder_label
 
     @property
     def cipher_suite(self) -> int:
@@ -214,7 +218,8 @@ def _extensions(
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
     if config.request_ocsp:
         found[_E.STATUS_REQUEST] = ext.STATUS_REQUEST_OCSP
-    found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(grease.schemes + config.signature_schemes)
+    if config.verifier is not None:
+        found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(grease.schemes + config.signature_schemes)
     if config.request_scts:
         found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
     if config.record_size_limit is not None:
@@ -279,4 +284,4 @@ def binder(hs: Handshake, psk: OfferedPsk, truncated_hello: bytes) -> bytes:
     """Proof that we know the PSK, bound to this ClientHello."""
     schedule = KeySchedule(psk.hash_name, psk.key)
     digest = hs.transcript.digest_with(psk.hash_name, truncated_hello)
-    return finished_mac(schedule.hash, schedule.binder_key(psk.external is not None), digest)
+    return finished_mac(schedule.hash, schedule.binder_key(psk.binder_label), digest)

@@ -42,7 +42,6 @@ def retry(
         why="the client supports the group but sent no key share for it",
         rule="RFC 9846 section 4.2.4",
     )
-    hs.agreed.retried = True
     state = RetryState(suite.id, group, fixed_part(wishes.hello), b"", int(hs.now()))
     cookie = None
     if config.cookie_keys is not None:

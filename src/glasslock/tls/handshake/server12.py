@@ -294,7 +294,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         premaster = key_groups.finish(group, exchange, message.share())
         tell_exchange(hs, group, exchange.share, message.share(), premaster)
     else:
-        premaster = decrypt_premaster(config, credential, message.encrypted_secret())
+        premaster = decrypt_premaster(config, credential, wishes, message.encrypted_secret())
     hs.transcript.start(suite_hash(suite).name)
     secrets = Secrets12.from_premaster(hs, premaster)
     if key is not None:
@@ -328,15 +328,16 @@ def send_share(
     return exchange
 
 
-def decrypt_premaster(config: ServerConfig, credential: Credential, ciphertext: bytes) -> bytes:
+def decrypt_premaster(config: ServerConfig, credential: Credential, wishes: ClientWishes, ciphertext: bytes) -> bytes:
     """RSA key transport with the countermeasure against Bleichenbacher (RFC 5246 section 7.4.7.1).
 
     Whatever is wrong with the ciphertext, the handshake goes on with a random secret and fails at Finished,
     as for any other wrong secret: the peer learns nothing about the padding.
     """
-    random = b"\x03\x03" + config.random(46)
+    version = u16(wishes.hello.legacy_version)  # what the client said, whatever we agreed on
+    random = version + config.random(46)
     premaster = credential.decrypt(ciphertext)
-    good = premaster is not None and len(premaster) == 48 and premaster[:2] == b"\x03\x03"
+    good = premaster is not None and len(premaster) == 48 and premaster[:2] == version
     return premaster if good and premaster is not None else random
 
 

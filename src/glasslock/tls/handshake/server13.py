@@ -51,10 +51,11 @@ from .authentication import (
     send_certificate_verify,
     verify_again,
 )
-from .choices import choose_credential, choose_protocol
+from .choices import choose_credential, choose_protocol, psk_unknown
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
 from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
+from .early_data import accept_early_data, decide_on_early_data
 from .hello_retry import restore_retry, retry, wants_compatibility
 from .keys13 import (
     ApplicationSecrets,
@@ -66,8 +67,9 @@ from .keys13 import (
     write_application,
 )
 from .post_handshake import server_after_handshake
+from .psk import KnownPsk, choose_psk, choose_psk_again
 from .request_certificate import authenticate_client, certificate_request
-from .tickets import KnownPsk, accept_early_data, choose_psk, send_tickets, wanted_tickets
+from .tickets import send_tickets, wanted_tickets
 
 _E = ExtensionType
 
@@ -82,9 +84,12 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     psk = choose_psk(hs, config, wishes, suite)
     group = choose_group(hs, config, wishes, psk)
     if group is not None and wishes.shares is not None and group not in wishes.shares:
+        hs.agreed.retried = True
+        if wishes.early_data:
+            decide_on_early_data(hs, config, psk)
         wishes = yield from retry(hs, config, wishes, suite, group)
         check_requirements(wishes)
-        psk = choose_psk(hs, config, wishes, suite)
+        psk = choose_psk_again(hs, config, wishes, suite, psk)
     hs.transcript.start(suite.hash_name)
 
     listener = hs.derived if hs.observer is not None else None
@@ -293,7 +298,7 @@ def show_certificate(
 ) -> Generator[Wait | Question, Any, None]:
     """[CertificateRequest,] Certificate, CertificateVerify: who we are, and that we hold the key."""
     if wishes.schemes is None:
-        raise missing("signature_algorithms", "ClientHello")
+        raise psk_unknown()  # who offers no key must have it (section 9.2)
     if ask:
         hs.send(certificate_request(config))
     credential = yield from choose_credential(hs, config, wishes, wishes.schemes)

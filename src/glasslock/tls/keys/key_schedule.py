@@ -27,6 +27,8 @@ from collections.abc import Callable
 from .hkdf import HashFunction, hash_function
 from .suites import Suite
 
+RESUMPTION_BINDER = b"res binder"  # for keys from tickets; `ExternalPsk.binder_label` has the others
+
 # label, parent, secret: whoever follows the story hears of each derivation.
 Listener = Callable[[str, str, bytes], None]
 
@@ -47,9 +49,9 @@ class KeySchedule:
 
     # Early Secret
 
-    def binder_key(self, external: bool) -> bytes:
-        """The key of the PSK binders: external PSKs and resumption PSKs must not be swapped."""
-        return self._derive("binder", b"ext binder" if external else b"res binder", self.hash.empty, "early secret")
+    def binder_key(self, label: bytes) -> bytes:
+        """The key of the PSK binders: one kind of PSK must not be taken for another."""
+        return self._derive("binder", label, self.hash.empty, "early secret")
 
     def client_early_traffic(self, transcript_hash: bytes) -> bytes:
         return self._derive("client early traffic", b"c e traffic", transcript_hash, "early secret")
