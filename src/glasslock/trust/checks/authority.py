@@ -1,0 +1,112 @@
+"""May the certificate do what it does here: vouch for others, or stand for a server or a client?"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from glasslock.trust.kinds import Kind
+from glasslock.trust.text import count
+
+from .base import Finding, Place
+
+USAGES = (
+    ("digital_signature", "digital signature"),
+    ("content_commitment", "content commitment"),
+    ("key_encipherment", "key encipherment"),
+    ("data_encipherment", "data encipherment"),
+    ("key_agreement", "key agreement"),
+    ("key_cert_sign", "sign certificates"),
+    ("crl_sign", "sign revocation lists"),
+)
+USAGE_NAMES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: "server authentication",
+    ExtendedKeyUsageOID.CLIENT_AUTH: "client authentication",
+    ExtendedKeyUsageOID.CODE_SIGNING: "code signing",
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: "e-mail protection",
+    ExtendedKeyUsageOID.TIME_STAMPING: "time stamping",
+    ExtendedKeyUsageOID.OCSP_SIGNING: "OCSP signing",
+    ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE: "any",
+}
+
+
+def check_basic_constraints(place: Place) -> Finding:
+    """RFC 5280 section 4.2.1.9: who vouches must be a CA, and a CA must not stand for a site."""
+    found = place.certificate.find(x509.BasicConstraints)
+    is_ca = found is not None and found.value.ca
+    question = place.asks(
+        "basic constraints",
+        "RFC 5280 section 4.2.1.9",
+        [
+            ("CA", "yes" if is_ca else "no" if found is not None else "not said"),
+            ("needed", "no" if place.is_leaf else "yes"),
+        ],
+    )
+    if place.is_leaf:
+        if is_ca and not place.is_anchor:
+            return question.failed(Kind.INVALID, "a CA certificate is used where a site's own is wanted")
+        if is_ca:
+            return question.passed("a CA certificate, accepted because it is itself in the trust store")
+        return question.passed("not a CA, as it should be")
+    if not is_ca:
+        return question.failed(Kind.INVALID, "vouches for another certificate but is not a CA")
+    return question.passed("a CA, so it may vouch for others")
+
+
+def check_path_length(place: Place) -> Finding | None:
+    """RFC 5280 section 4.2.1.9: how many intermediates a CA allows below itself."""
+    found = place.certificate.find(x509.BasicConstraints)
+    if place.is_leaf or found is None:
+        return None
+    limit = found.value.path_length
+    below = place.index - 1
+    question = place.asks(
+        "path length",
+        "RFC 5280 section 4.2.1.9",
+        [("intermediates below", str(below)), ("allowed", "any number" if limit is None else str(limit))],
+    )
+    if limit is not None and below > limit:
+        return question.failed(
+            Kind.INVALID, f"allows {count(limit, 'intermediate')} below itself, but there are {below}"
+        )
+    return question.passed("no more intermediates below than it allows")
+
+
+def check_key_usage(place: Place) -> Finding:
+    """RFC 5280 section 4.2.1.3: a CA's key must be one for signing certificates, a leaf's must not."""
+    found = place.certificate.find(x509.KeyUsage)
+    usage = found.value if found is not None else None
+    words = "not said" if usage is None else ", ".join(text for name, text in USAGES if getattr(usage, name)) or "none"
+    question = place.asks("key usage", "RFC 5280 section 4.2.1.3", [("key may", words)])
+    if usage is None:
+        return question.passed("does not limit what its key is for")
+    if place.is_leaf:
+        if usage.key_cert_sign and not place.is_anchor:
+            return question.failed(Kind.INVALID, "its key may sign certificates, which a site's must not")
+        return question.passed("allows what a site's key does")
+    if not usage.key_cert_sign:
+        return question.failed(Kind.INVALID, "vouches for another certificate but its key may not sign certificates")
+    return question.passed("its key may sign certificates")
+
+
+def check_extended_key_usage(place: Place) -> Finding:
+    """RFC 5280 section 4.2.1.12: what the certificate is for. A CA's limits what it may vouch for."""
+    purpose = place.situation.purpose
+    found = place.certificate.find(x509.ExtendedKeyUsage)
+    usages = list(found.value) if found is not None else []
+    question = place.asks(
+        "extended key usage",
+        "RFC 5280 section 4.2.1.12",
+        [
+            ("for", ", ".join(USAGE_NAMES.get(oid, oid.dotted_string) for oid in usages) or "not said"),
+            ("needed", purpose.words),
+        ],
+    )
+    if found is None:
+        return question.passed("does not limit what it is for")
+    if purpose.value in usages:
+        return question.passed(f"is for {purpose.words}")
+    if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages and not place.is_leaf:
+        return question.passed("may vouch for any use")
+    what = f"is not for {purpose.words}" if place.is_leaf else f"may not vouch for {purpose.words}"
+    return question.failed(Kind.WRONG_PURPOSE, what)

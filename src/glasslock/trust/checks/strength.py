@@ -1,0 +1,180 @@
+"""Are the key and the signature of a kind that is strong enough, and that the verifier can use?"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from glasslock.trust.certificate import ParsedCertificate, describe_key
+from glasslock.trust.der import elements
+from glasslock.trust.kinds import Kind
+from glasslock.trust.text import printable
+
+from .base import Finding, Place
+
+# AlgorithmIdentifiers as they are encoded, whole: what the Baseline Requirements (7.1.3.1, 7.1.3.2) and RFC 9881
+# allow. `cryptography` refuses everything else as the key of a CA and as the signature on a certificate.
+RSA_KEY = bytes.fromhex("300d06092a864886f70d0101010500")
+CA_KEYS = {
+    RSA_KEY: "RSA",
+    bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107"): "ECDSA secp256r1",
+    bytes.fromhex("301006072a8648ce3d020106052b81040022"): "ECDSA secp384r1",
+    bytes.fromhex("301006072a8648ce3d020106052b81040023"): "ECDSA secp521r1",
+    bytes.fromhex("300b0609608648016503040311"): "ML-DSA-44",
+    bytes.fromhex("300b0609608648016503040312"): "ML-DSA-65",
+    bytes.fromhex("300b0609608648016503040313"): "ML-DSA-87",
+}
+LEAF_KEYS = frozenset(
+    {
+        "RSA",
+        "ECDSA secp256r1",
+        "ECDSA secp384r1",
+        "ECDSA secp521r1",
+        "Ed25519",
+        "Ed448",
+        "MLDSA44",
+        "MLDSA65",
+        "MLDSA87",
+    }
+)
+
+
+def _pss(hash_oid: str, salt: str) -> bytes:
+    algorithm = f"300d06096086480165030402{hash_oid}0500"
+    mask = f"301a06092a864886f70d010108{algorithm}"
+    parameters = f"a00f{algorithm}a11c{mask}a2030201{salt}"
+    return bytes.fromhex(f"304106092a864886f70d01010a3034{parameters}")
+
+
+SIGNATURES = {
+    bytes.fromhex("300d06092a864886f70d01010b0500"): "RSA with SHA-256",
+    bytes.fromhex("300d06092a864886f70d01010c0500"): "RSA with SHA-384",
+    bytes.fromhex("300d06092a864886f70d01010d0500"): "RSA with SHA-512",
+    _pss("01", "20"): "RSA-PSS with SHA-256",
+    _pss("02", "30"): "RSA-PSS with SHA-384",
+    _pss("03", "40"): "RSA-PSS with SHA-512",
+    bytes.fromhex("300a06082a8648ce3d040302"): "ECDSA with SHA-256",
+    bytes.fromhex("300a06082a8648ce3d040303"): "ECDSA with SHA-384",
+    bytes.fromhex("300a06082a8648ce3d040304"): "ECDSA with SHA-512",
+    bytes.fromhex("300b0609608648016503040311"): "ML-DSA-44",
+    bytes.fromhex("300b0609608648016503040312"): "ML-DSA-65",
+    bytes.fromhex("300b0609608648016503040313"): "ML-DSA-87",
+}
+# By the object identifier alone, encoded: hashes for which forgeries are known, or near.
+WEAK_SIGNATURES = {
+    bytes.fromhex("06092a864886f70d010102"): "RSA with MD2",
+    bytes.fromhex("06092a864886f70d010104"): "RSA with MD5",
+    bytes.fromhex("06092a864886f70d010105"): "RSA with SHA-1",
+    bytes.fromhex("06052b0e03021d"): "RSA with SHA-1",
+    bytes.fromhex("06072a8648ce3d0401"): "ECDSA with SHA-1",
+    bytes.fromhex("06072a8648ce380403"): "DSA with SHA-1",
+}
+OTHER_SIGNATURES = {
+    bytes.fromhex("06032b6570"): "Ed25519",
+    bytes.fromhex("06032b6571"): "Ed448",
+    bytes.fromhex("06092a864886f70d01010e"): "RSA with SHA-224",
+    bytes.fromhex("06092a864886f70d01010a"): "RSA-PSS with unusual parameters",
+    bytes.fromhex("06082a8648ce3d040301"): "ECDSA with SHA-224",
+}
+
+
+def key_problem(certificate: x509.Certificate) -> tuple[Kind, str] | None:
+    """What makes this public key unacceptable, if anything. Costs little once the key has been decoded."""
+    try:
+        name, bits = describe_key(certificate)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        weak = _weak_rsa(ParsedCertificate.from_x509(certificate))
+        return weak or (Kind.UNSUPPORTED, f"its public key cannot be used: {printable(str(error))}")
+    if bits is not None:
+        return _short_rsa(bits)
+    if name not in LEAF_KEYS:
+        return Kind.UNSUPPORTED, f"its public key is of a kind that is not used on the web: {name}"
+    return None
+
+
+def _short_rsa(bits: int) -> tuple[Kind, str] | None:
+    # Counted in whole bytes with the sign's, as `cryptography` does, so that both always agree.
+    if bits // 8 + 1 < 2048 // 8:
+        return Kind.WEAK_KEY, f"its RSA key has {bits} bits; at least 2048 are needed"
+    return None
+
+
+def _weak_rsa(certificate: ParsedCertificate) -> tuple[Kind, str] | None:
+    """An RSA key so short that it is not even decoded."""
+    if certificate.fields.key_algorithm != RSA_KEY:
+        return None
+    try:
+        (key,) = elements(certificate.fields.public_key)
+        modulus, _exponent = elements(key.content)
+    except ValueError:
+        return None
+    return _short_rsa(int.from_bytes(modulus.content, "big").bit_length())
+
+
+def check_key(place: Place) -> Finding:
+    """Baseline Requirements sections 6.1.5 and 7.1.3.1: the kind of key and its strength."""
+    certificate = place.certificate
+    question = place.asks("key strength", "Baseline Requirements section 6.1.5", [("key", key_words(certificate))])
+    problem = key_problem(certificate.certificate)
+    if problem is not None:
+        return question.failed(*problem)
+    if not place.is_leaf and certificate.fields.key_algorithm not in CA_KEYS:
+        return question.failed(
+            Kind.UNSUPPORTED, "vouches for another certificate with a kind of key that CAs do not use on the web"
+        )
+    return question.passed("strong enough")
+
+
+def key_words(certificate: ParsedCertificate) -> str:
+    """The key in words, e.g. `RSA, 2048 bits`."""
+    try:
+        name, bits = describe_key(certificate.certificate)
+    except (ValueError, UnsupportedAlgorithm):
+        return "cannot be decoded"
+    return name if bits is None else f"{name}, {bits} bits"
+
+
+def signature_words(certificate: ParsedCertificate) -> str:
+    """The signature algorithm in words."""
+    algorithm = certificate.fields.outer_algorithm
+    oid = elements(elements(algorithm)[0].content)[0].raw
+    known = SIGNATURES.get(algorithm) or WEAK_SIGNATURES.get(oid) or OTHER_SIGNATURES.get(oid)
+    return known or certificate.certificate.signature_algorithm_oid.dotted_string
+
+
+def check_signature_algorithm(place: Place) -> Finding:
+    """Baseline Requirements section 7.1.3.2. A trust anchor's own signature proves nothing and is not judged."""
+    algorithm = place.certificate.fields.outer_algorithm
+    words = signature_words(place.certificate)
+    question = place.asks("signature algorithm", "Baseline Requirements section 7.1.3.2", [("signed with", words)])
+    if place.is_anchor:
+        return question.skipped("in the trust store: trusted for being there, not for its signature")
+    if algorithm in SIGNATURES:
+        return question.passed("strong enough")
+    oid = elements(elements(algorithm)[0].content)[0].raw
+    if oid in WEAK_SIGNATURES:
+        return question.failed(Kind.WEAK_SIGNATURE, f"signed using {words}, with which signatures can be forged")
+    return question.failed(Kind.UNSUPPORTED, f"signed using {words}, which is not used for certificates on the web")
+
+
+def check_signature(place: Place) -> Finding:
+    """RFC 5280 section 6.1.3: did the next certificate's key make this one's signature?"""
+    issuer = place.issuer
+    question = place.asks("signature", "RFC 5280 section 6.1.3 (a)(1)", [("signed by", place.certificate.issuer_title)])
+    if place.is_anchor:
+        return question.skipped("in the trust store: trusted for being there, not for its signature")
+    if issuer is None:
+        return question.unknown("the issuer's certificate is not there, so its signature cannot be checked")
+    outcome = place.certificate.signed_by(issuer)
+    if outcome:
+        return question.passed("made by the next certificate's key")
+    if outcome is None and not _could_check(place.certificate, issuer):
+        return question.unknown("a signature of this kind, or by this kind of key, cannot be checked here")
+    return question.failed(Kind.BAD_SIGNATURE, "the signature does not fit: forged, or changed since")
+
+
+def _could_check(certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool:
+    """Whether nothing but the signature itself can be why it could not be computed."""
+    fields = certificate.fields
+    usable = fields.outer_algorithm in SIGNATURES and fields.outer_algorithm == fields.inner_algorithm
+    return usable and key_problem(issuer.certificate) is None

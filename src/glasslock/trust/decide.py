@@ -1,0 +1,135 @@
+"""The decision: `cryptography.x509.verification`, and the few checks that it does not know.
+
+This is all that runs when a chain is good and nobody listens. `explain` must always agree with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, VerificationError
+
+from .certificate import ParsedCertificate, UnreadableCertificate, load
+from .checks.dates import exceeds_limit
+from .checks.revocation import must_staple
+from .checks.strength import key_problem
+from .names import matching_name
+from .ocsp import Status, read_staple
+from .policy import extension_policies
+from .situation import Situation
+
+MOST_RECEIVED = 32  # certificates of a peer that are looked at, the leaf included
+
+
+class Refused(Exception):
+    """The decision against a chain, in the verifier's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A peer's chain: the bytes as they came, what could be decoded of them, and what was left aside."""
+
+    chain: tuple[bytes, ...]
+    leaf: x509.Certificate | None
+    others: tuple[x509.Certificate, ...] = ()
+    unreadable: tuple[tuple[int, str], ...] = ()  # position, reason
+    duplicates: int = 0
+    beyond: int = 0  # certificates after the first few
+
+
+def read_chain(chain: Sequence[bytes]) -> Received:
+    """Decode a peer's chain. Never raises: what cannot be decoded, apart from the leaf, is left aside."""
+    distinct = list(dict.fromkeys(chain))
+    unreadable = []
+    decoded: list[x509.Certificate | None] = []
+    for position, data in enumerate(distinct[:MOST_RECEIVED]):
+        try:
+            decoded.append(load(data))
+        except UnreadableCertificate as error:
+            decoded.append(None)
+            unreadable.append((position, str(error)))
+    return Received(
+        chain=tuple(chain),
+        leaf=decoded[0] if decoded else None,
+        others=tuple(certificate for certificate in decoded[1:] if certificate is not None),
+        unreadable=tuple(unreadable),
+        duplicates=len(chain) - len(distinct),
+        beyond=max(0, len(distinct) - MOST_RECEIVED),
+    )
+
+
+def decide(received: Received, situation: Situation) -> tuple[x509.Certificate, ...]:
+    """Return the accepted path, leaf first. Refused if there is none."""
+    if received.leaf is None:
+        raise Refused("there is no certificate that can be read")
+    if situation.name_problem:
+        raise Refused(situation.name_problem)
+    path = _verified_path(received.leaf, received.others, situation)
+    _refuse_keys(path)
+    _refuse_lifetime(path, situation)
+    _refuse_wildcard_registry(path[0], situation)
+    _refuse_revoked(path, situation)
+    return tuple(path)
+
+
+def _verified_path(
+    leaf: x509.Certificate, others: Sequence[x509.Certificate], situation: Situation
+) -> list[x509.Certificate]:
+    store, policy = situation.store.pyca_store, situation.policy
+    if store is None:
+        raise Refused("the trust store is empty")
+    for_cas, for_leaf = extension_policies(
+        situation.purpose, strict=policy.strict, trusted_leaf=leaf in situation.store
+    )
+    builder = (
+        PolicyBuilder()
+        .store(store)
+        .time(situation.now)
+        .max_chain_depth(policy.max_intermediates)
+        .extension_policies(ca_policy=for_cas, ee_policy=for_leaf)
+    )
+    try:
+        if situation.name is None:
+            return builder.build_client_verifier().verify(leaf, list(others)).chain
+        return builder.build_server_verifier(situation.name.subject).verify(leaf, list(others))
+    except VerificationError as error:
+        raise Refused(str(error)) from None
+
+
+def _refuse_keys(path: Sequence[x509.Certificate]) -> None:
+    """`cryptography` judges the keys of CAs; the leaf's own key it leaves to us."""
+    for certificate in path:
+        problem = key_problem(certificate)
+        if problem is not None:
+            raise Refused(problem[1])
+
+
+def _refuse_lifetime(path: Sequence[x509.Certificate], situation: Situation) -> None:
+    leaf = path[0]
+    if situation.store.is_public(path[-1]) and exceeds_limit(leaf.not_valid_before_utc, leaf.not_valid_after_utc):
+        raise Refused("the certificate is valid for longer than a public CA may allow")
+
+
+def _refuse_wildcard_registry(leaf: x509.Certificate, situation: Situation) -> None:
+    """`*.com` covers `example.com` for `cryptography`, not for us: only names of two labels are concerned."""
+    name = situation.name
+    if name is None or name.address is not None or name.text.count(".") != 1:
+        return
+    entries = (
+        entry for one in leaf.extensions if isinstance(one.value, x509.SubjectAlternativeName) for entry in one.value
+    )
+    if matching_name(entries, name) is None:
+        raise Refused("the only name that matches is a wildcard for a whole registry")
+
+
+def _refuse_revoked(path: Sequence[x509.Certificate], situation: Situation) -> None:
+    status = Status.NOTHING
+    if situation.ocsp_response is not None and len(path) > 1:
+        leaf, issuer = (ParsedCertificate.from_x509(certificate) for certificate in path[:2])
+        status = read_staple(situation.ocsp_response, leaf, issuer, situation.now).status
+    if status is Status.REVOKED:
+        raise Refused("the certificate is revoked")
+    if situation.policy.strict and situation.server and status is not Status.GOOD and must_staple(path[0]):
+        raise Refused("the certificate promises a stapled response, and no good one was sent")

@@ -1,0 +1,273 @@
+"""The whole story of one verification: every path, every check, and the verdict.
+
+Only run when something was refused or somebody listens; the decision itself has been taken before, by `cryptography`
+and the few checks that it does not know. What is told here must agree with it. Should it not, the verdict is the
+refusal, in the verifier's own words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cryptography import x509
+
+from glasslock.registry import Side
+from glasslock.trace import Outcome, PathTried
+
+from .advice import Case, advise, clock_doubt
+from .certificate import ParsedCertificate, UnreadableCertificate
+from .checks import Finding, Place, run_checks
+from .decide import MOST_RECEIVED, Received
+from .kinds import Kind, WhoCanFix
+from .names import describe_name
+from .others import Refusal, others_say
+from .paths import Path, find_paths
+from .situation import Situation
+from .verdict import Verdict
+from .wording import (
+    BAD_CLIENT_CERTIFICATE,
+    CODES,
+    FATAL_CODES,
+    Facts,
+    Wording,
+    client_wording,
+    clock_wording,
+    secure_wording,
+    shown_code,
+    warning_wording,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided: the accepted path, leaf first, or `refusal`, the verifier's own words."""
+
+    path: tuple[x509.Certificate, ...] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The paths that were tried, the one that counts, and its checks."""
+
+    path: Path | None
+    findings: tuple[Finding, ...]
+    tried: tuple[Path, ...] = ()
+    problems: tuple[str, ...] = ()  # of each path that was tried; empty for the one that was accepted
+
+    @property
+    def failed(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.outcome is Outcome.FAILED]
+
+
+@dataclass(slots=True)
+class _Judged:
+    path: Path
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.outcome is Outcome.FAILED]
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the path, in short."""
+        failures = self.failures
+        return f"{failures[0].subject}: {failures[0].explanation}" if failures else self.path.dead_end
+
+
+def tell(situation: Situation, received: Received, decision: Decision) -> Story:
+    """Try the paths and run the checks."""
+    overview = _overview(received)
+    if received.leaf is None:
+        return Story(None, (overview, _unusable(received)))
+    try:
+        judged = _tried(situation, received.leaf, received.others, decision)
+    except UnreadableCertificate as error:
+        return Story(None, (overview, _verifier_says(str(error))))
+    best = _best(judged, decision)
+    findings = [overview, *best.findings]
+    if decision.refusal and not best.failures:
+        findings.append(_verifier_says(decision.refusal))
+    tried = tuple(one.path for one in judged)
+    return Story(best.path, tuple(findings), tried, tuple(one.problem for one in judged))
+
+
+def _tried(
+    situation: Situation, leaf: x509.Certificate, others: Sequence[x509.Certificate], decision: Decision
+) -> list[_Judged]:
+    """Judge path after path, up to the first without a fault, and last of all the one that was accepted."""
+    sent = [ParsedCertificate.from_x509(certificate) for certificate in others]
+    accepted = tuple(ParsedCertificate.from_x509(certificate) for certificate in decision.path)
+    deepest = situation.policy.max_intermediates
+    judged = []
+    for path in find_paths(ParsedCertificate.from_x509(leaf), sent, situation.store, deepest):
+        if path.certificates == accepted:
+            break
+        judged.append(_Judged(path, run_checks(_places(situation, path))))
+        if not accepted and path.anchored and not judged[-1].failures:
+            break
+    if accepted:
+        path = Path(accepted, anchored=True)
+        judged.append(_Judged(path, run_checks(_places(situation, path))))
+    return judged
+
+
+def _places(situation: Situation, path: Path) -> list[Place]:
+    return [
+        Place(situation, path.certificates, index, path.anchored, path.impostors)
+        for index in range(len(path.certificates))
+    ]
+
+
+def _best(judged: Sequence[_Judged], decision: Decision) -> _Judged:
+    """The accepted path; else the one that came nearest: to a trusted root, with the fewest faults, the longest."""
+    if decision.path:
+        return judged[-1]
+    return max(judged, key=lambda one: (one.path.anchored, -len(one.failures), len(one.path.certificates)))
+
+
+def _overview(received: Received) -> Finding:
+    """What was sent, and whether it could be used."""
+    remarks = [f"certificate {index + 1}: {reason}" for index, reason in received.unreadable]
+    if received.duplicates:
+        remarks.append(f"{received.duplicates} sent more than once")
+    if received.beyond:
+        remarks.append(f"{received.beyond} not looked at: only the first {MOST_RECEIVED} are")
+    inputs = (("sent", str(len(received.chain))), ("bytes", f"{sum(map(len, received.chain)):,}"))
+    outcome = Outcome.WARNED if remarks else Outcome.PASSED
+    explanation = "; ".join(remarks) or "all can be read"
+    return Finding("chain", outcome, None, "", "RFC 9846 section 4.5.1", inputs, explanation)
+
+
+def _unusable(received: Received) -> Finding:
+    """There is no leaf to speak of."""
+    reason = received.unreadable[0][1] if received.unreadable else "no certificate was sent"
+    return Finding("form", Outcome.FAILED, 0, "", "RFC 5280 section 4.1", (), reason, Kind.INVALID)
+
+
+def _verifier_says(refusal: str) -> Finding:
+    return Finding("verifier", Outcome.FAILED, None, "", "RFC 5280 section 6", (), refusal, Kind.INVALID)
+
+
+# --- the verdict ---
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When, and on which side, the story is told."""
+
+    time: float
+    side: Side
+
+
+def reach_verdict(situation: Situation, received: Received, story: Story, host: str, moment: Moment) -> Verdict:
+    """Sum the story up."""
+    if story.failed:
+        return _refused(situation, received, story, host, moment)
+    path = story.path
+    if path is None:
+        raise ValueError("a story without a path has a failed check")
+    wording = secure_wording()
+    anchor = path.certificates[-1]
+    return Verdict(
+        padlock=True,
+        kind=Kind.TRUSTED,
+        host=host,
+        store=situation.store.name_for(anchor.certificate),
+        code="",
+        headline=wording.headline,
+        message=wording.message,
+        details=wording.details,
+        cause=f"{anchor.title} vouches for it, and is trusted",
+        who_can_fix=WhoCanFix.NOBODY,
+        fix="",
+        rule="RFC 5280 section 6.1",
+        may_proceed=True,
+        received=received.chain,
+        paths=path_records(story, moment),
+        checks=tuple(finding.as_record(moment.time, moment.side) for finding in story.findings),
+    )
+
+
+def _refused(situation: Situation, received: Received, story: Story, host: str, moment: Moment) -> Verdict:
+    failed = story.failed
+    code = shown_code(finding.kind for finding in failed if finding.kind is not None)
+    finding = next(one for one in failed if one.kind is not None and CODES[one.kind] == code)
+    kind = finding.kind or Kind.INVALID
+    path = story.path.certificates if story.path is not None else ()
+    who, cause, fix, wording = WhoCanFix.OPERATOR, finding.explanation, "", None
+    if path:
+        case = Case(situation, path, finding, host)
+        advice = advise(case)
+        who, cause, fix = advice.who, advice.cause, advice.fix
+        wording = _wording(case, code)
+    if not situation.server:
+        code, wording = BAD_CLIENT_CERTIFICATE, client_wording(host)
+    if wording is None:
+        fix = "send a certificate that can be read"
+        now = situation.now
+        wording = warning_wording(code, Facts(host, "", now, now, now))
+    store = situation.store
+    return Verdict(
+        padlock=False,
+        kind=kind,
+        host=host,
+        store=store.name_for(path[-1].certificate) if path else store.name,
+        code=code,
+        headline=wording.headline,
+        message=wording.message,
+        details=wording.details,
+        cause=cause,
+        who_can_fix=who,
+        fix=fix,
+        rule=finding.rule,
+        may_proceed=code not in FATAL_CODES,
+        others_say=_others(situation, story, code) if situation.server and path else (),
+        received=received.chain,
+        paths=path_records(story, moment),
+        checks=tuple(one.as_record(moment.time, moment.side) for one in story.findings),
+    )
+
+
+def _wording(case: Case, code: str) -> Wording:
+    doubt = clock_doubt(case)
+    if doubt:
+        return clock_wording(case.host, case.situation.now, doubt)
+    names = case.leaf.names
+    culprit = case.culprit
+    name = describe_name(names[0]).removeprefix("IP ") if names else ""
+    return warning_wording(code, Facts(case.host, name, case.situation.now, culprit.not_before, culprit.not_after))
+
+
+def _others(situation: Situation, story: Story, code: str) -> tuple[tuple[str, str], ...]:
+    path = story.path.certificates if story.path is not None else ()
+    anchor = path[-1].certificate
+    refusal = Refusal(
+        findings=[finding for finding in story.failed if finding.kind is not None],
+        code=code,
+        name=situation.name,
+        root_sent=len(path) > 1 and path[-1].self_issued,
+        public=situation.store.is_public(anchor),
+    )
+    return others_say(refusal)
+
+
+def path_records(story: Story, moment: Moment) -> tuple[PathTried, ...]:
+    """The paths for the trace, the one that was accepted last."""
+    return tuple(
+        PathTried(
+            time=moment.time,
+            side=moment.side,
+            path=tuple(one.encoded for one in path.certificates),
+            problem=problem,
+        )
+        for path, problem in zip(story.tried, story.problems, strict=True)
+    )
+
+
+def utc(now: float) -> dt.datetime:
+    """Seconds since the epoch as a time in UTC, to the second: certificates know no smaller unit."""
+    return dt.datetime.fromtimestamp(int(now), dt.UTC)
