@@ -19,6 +19,7 @@ from glasslock.trace import Outcome, PathTried
 from .advice import Case, advise, clock_doubt
 from .certificate import ParsedCertificate, UnreadableCertificate
 from .checks import Finding, Place, run_checks
+from .checks.anchor import names_other_key
 from .decide import MOST_RECEIVED, Received
 from .kinds import Kind, WhoCanFix
 from .names import describe_name
@@ -225,7 +226,7 @@ def _refused(situation: Situation, received: Received, story: Story, host: str, 
         fix=fix,
         rule=finding.rule,
         may_proceed=code not in FATAL_CODES,
-        others_say=_others(situation, story, code) if situation.server and path else (),
+        others_say=_others(situation, story, story.path, code, host) if situation.server and story.path else (),
         received=received.chain,
         paths=path_records(story, moment),
         checks=tuple(one.as_record(moment.time, moment.side) for one in story.findings),
@@ -242,15 +243,16 @@ def _wording(case: Case, code: str) -> Wording:
     return warning_wording(code, Facts(case.host, name, case.situation.now, culprit.not_before, culprit.not_after))
 
 
-def _others(situation: Situation, story: Story, code: str) -> tuple[tuple[str, str], ...]:
-    path = story.path.certificates if story.path is not None else ()
-    anchor = path[-1].certificate
+def _others(situation: Situation, story: Story, path: Path, code: str, host: str) -> tuple[tuple[str, str], ...]:
+    leaf, last = path.certificates[0], path.certificates[-1]
     refusal = Refusal(
         findings=[finding for finding in story.failed if finding.kind is not None],
         code=code,
         name=situation.name,
-        root_sent=len(path) > 1 and path[-1].self_issued,
-        public=situation.store.is_public(anchor),
+        root_sent=last is not leaf and last.self_issued,
+        namesake=any(names_other_key(last, impostor) for impostor in path.impostors),
+        common_name_fits=not leaf.names and leaf.title.lower() == host.lower(),
+        public=situation.store.is_public(last.certificate),
     )
     return others_say(refusal)
 

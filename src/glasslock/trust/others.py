@@ -19,12 +19,18 @@ FINE = "no error"
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What the programs are shown: the failed checks, whether a root was sent, whether the root is a public CA's."""
+    """What the programs are shown: the failed checks, whether a root was sent, whether the root is a public CA's.
+
+    `namesake`: another CA of the issuer's name made the signature. `common_name_fits`: there are no alternative names,
+    but the common name is the host's.
+    """
 
     findings: Sequence[Finding]
     code: str
     name: ServerName | None
     root_sent: bool
+    namesake: bool
+    common_name_fits: bool
     public: bool
 
 
@@ -65,8 +71,8 @@ _FIREFOX: tuple[tuple[str, Kind, str], ...] = (
         "",
         Kind.NAME_CONSTRAINT,
         (
-            "SEC_ERROR_CERT_NOT_IN_NAME_SPACE: The Certifying Authority for this certificate is not permitted to issue a "
-            "certificate with this name."
+            "SEC_ERROR_CERT_NOT_IN_NAME_SPACE: The Certifying Authority for this certificate is not permitted to "
+            "issue a certificate with this name."
         ),
     ),
     (
@@ -115,16 +121,16 @@ _FIREFOX: tuple[tuple[str, Kind, str], ...] = (
         "",
         Kind.WEAK_SIGNATURE,
         (
-            "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED: The certificate was signed using a signature algorithm that is "
-            "disabled because it is not secure."
+            "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED: The certificate was signed using a signature algorithm that "
+            "is disabled because it is not secure."
         ),
     ),
     (
         "",
         Kind.WEAK_KEY,
         (
-            "MOZILLA_PKIX_ERROR_INADEQUATE_KEY_SIZE: The server presented a certificate with a key size that is too small "
-            "to establish a secure connection."
+            "MOZILLA_PKIX_ERROR_INADEQUATE_KEY_SIZE: The server presented a certificate with a key size that is too "
+            "small to establish a secure connection."
         ),
     ),
     (
@@ -177,9 +183,9 @@ _OPENSSL: tuple[tuple[str, Kind, str], ...] = (
     ("", Kind.MISSING_INTERMEDIATE, _UNKNOWN_ISSUER),
     ("", Kind.UNKNOWN_ROOT, _UNKNOWN_ISSUER),
     ("", Kind.INSPECTED, _UNKNOWN_ISSUER),
-    ("key usage", Kind.INVALID, _UNKNOWN_ISSUER),
     ("critical extensions", Kind.INVALID, "unhandled critical extension"),
     ("basic constraints", Kind.INVALID, "invalid CA certificate"),
+    ("key usage", Kind.INVALID, "invalid CA certificate"),
     ("", Kind.WRONG_PURPOSE, "unsuitable certificate purpose"),
     ("path length", Kind.INVALID, "path length constraint exceeded"),
     ("", Kind.WEAK_KEY, "EE certificate key too weak"),
@@ -203,6 +209,10 @@ def _openssl(refusal: Refusal) -> str | None:
                 continue
             if finding.certificate == 0 and name in ("basic constraints", "key usage"):
                 continue  # OpenSSL lets a CA stand for a site
+            if kind is Kind.WRONG_NAME and refusal.common_name_fits:
+                continue  # and still counts a common name where there are no other names
+            if kind is Kind.BAD_SIGNATURE and refusal.namesake:
+                return _UNKNOWN_ISSUER
             if refusal.root_sent and kind in (Kind.UNKNOWN_ROOT, Kind.INSPECTED):
                 return "self-signed certificate in certificate chain"
             return text if finding.certificate == 0 else _FROM_ISSUERS_SIDE.get(text, text)

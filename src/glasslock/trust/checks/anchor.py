@@ -64,10 +64,15 @@ def _gap(place: Place) -> tuple[Kind, str]:
 
 def _impostor_text(certificate: ParsedCertificate, bearer: ParsedCertificate) -> str:
     text = f"names {bearer.title} as its issuer, but that certificate's key did not sign it"
-    wanted, offered = certificate.authority_key_identifier, bearer.key_identifier
-    if wanted is not None and offered is not None and wanted != offered:
-        return f"{text}: another CA of the same name did (key {wanted[:4].hex()}…, not {offered[:4].hex()}…)"
+    if names_other_key(certificate, bearer):
+        return f"{text}: another CA of the same name did, or it is forged"
     return f"{text}: forged, or changed since"
+
+
+def names_other_key(certificate: ParsedCertificate, bearer: ParsedCertificate) -> bool:
+    """Whether the certificate says by its key identifiers that it is not this bearer of its issuer's name it means."""
+    wanted, offered = certificate.authority_key_identifier, bearer.key_identifier
+    return wanted is not None and offered is not None and wanted != offered
 
 
 def _clue(place: Place) -> str:

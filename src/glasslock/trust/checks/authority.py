@@ -83,7 +83,9 @@ def check_key_usage(place: Place) -> Finding:
     if place.is_leaf:
         if usage.key_cert_sign and not place.is_anchor:
             return question.failed(Kind.INVALID, "its key may sign certificates, which a site's must not")
-        return question.passed("allows what a site's key does")
+        if not usage.digital_signature:
+            return question.warned("its key may not make signatures, which TLS 1.3 needs of it")
+        return question.passed("its key may make signatures, as TLS needs")
     if not usage.key_cert_sign:
         return question.failed(Kind.INVALID, "vouches for another certificate but its key may not sign certificates")
     return question.passed("its key may sign certificates")

@@ -104,11 +104,9 @@ def _dns_within(subtree: str, name: str, *, whole: bool) -> bool:
 
 def _address_within(subtree: x509.IPAddress, name: x509.IPAddress) -> bool:
     network, address = subtree.value, name.value
-    if isinstance(network, ipaddress.IPv4Address | ipaddress.IPv6Address):
-        raise _Violation("has a malformed limit of addresses")
     if isinstance(address, ipaddress.IPv4Network | ipaddress.IPv6Network):
         raise _Violation("cannot judge a network where an address is wanted")
-    return address in network
+    return not isinstance(network, ipaddress.IPv4Address | ipaddress.IPv6Address) and address in network
 
 
 def _mailbox_within(subtree: str, name: str) -> bool:

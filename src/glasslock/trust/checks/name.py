@@ -53,7 +53,7 @@ def name_hint(leaf: ParsedCertificate, wanted: ServerName) -> str:
     without = host.removeprefix("www.")
     other = without if host.startswith("www.") else f"www.{host}"
     if other in names:
-        return f"it is for {other}: the site may be meant"
+        return f"was {other} meant?"
     for name in sorted(names):
         wildcard, base = split_wildcard(name)
         if wildcard and host == base:
