@@ -102,6 +102,11 @@ class ParsedCertificate:
         return self.fields.issuer == self.fields.subject
 
     @property
+    def identity(self) -> tuple[bytes, bytes, bytes]:
+        """Name and key: what two certificates of one CA have in common."""
+        return self.fields.subject, self.fields.key_algorithm, self.fields.public_key
+
+    @property
     def names(self) -> list[x509.GeneralName]:
         """The subject alternative names, all types."""
         found = self.find(x509.SubjectAlternativeName)

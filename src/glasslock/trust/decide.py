@@ -92,20 +92,10 @@ def _verified_path(
     )
     try:
         if situation.name is None:
-            return without_loops(builder.build_client_verifier().verify(leaf, list(others)).chain)
-        return without_loops(builder.build_server_verifier(situation.name.subject).verify(leaf, list(others)))
+            return builder.build_client_verifier().verify(leaf, list(others)).chain
+        return builder.build_server_verifier(situation.name.subject).verify(leaf, list(others))
     except VerificationError as error:
         raise Refused(str(error)) from None
-
-
-def without_loops(path: Sequence[x509.Certificate]) -> list[x509.Certificate]:
-    """Cut out what lies between two occurrences of one certificate: a cross-signed root may go round in circles."""
-    straight: list[x509.Certificate] = []
-    for certificate in path:
-        if certificate in straight:
-            del straight[straight.index(certificate) :]
-        straight.append(certificate)
-    return straight
 
 
 def _refuse_keys(path: Sequence[x509.Certificate]) -> None:

@@ -24,7 +24,7 @@ from .decide import MOST_RECEIVED, Received
 from .kinds import Kind, WhoCanFix
 from .names import describe_name
 from .others import Refusal, others_say
-from .paths import Path, find_paths
+from .paths import MOST_PATHS, Path, PathSearch, straight
 from .situation import Situation
 from .verdict import Verdict
 from .wording import (
@@ -81,15 +81,21 @@ class _Judged:
 
 def tell(situation: Situation, received: Received, decision: Decision) -> Story:
     """Try the paths and run the checks."""
-    overview = _overview(received)
     if received.leaf is None:
-        return Story(None, (overview, _unusable(received)))
+        return Story(None, (_overview(received), _unusable(received)))
     try:
-        judged = _tried(situation, received.leaf, received.others, decision)
+        search = PathSearch(
+            situation.store,
+            [ParsedCertificate.from_x509(certificate) for certificate in received.others],
+            situation.policy.max_intermediates,
+        )
+        leaf = ParsedCertificate.from_x509(received.leaf)
+        accepted = straight([ParsedCertificate.from_x509(certificate) for certificate in decision.path])
     except UnreadableCertificate as error:
-        return Story(None, (overview, _verifier_says(str(error))))
+        return Story(None, (_overview(received), _verifier_says(str(error))))
+    judged = _tried(situation, search, leaf, accepted)
     best = _best(judged, decision)
-    findings = [overview, *best.findings]
+    findings = [_overview(received, exhausted=search.exhausted), *best.findings]
     if decision.refusal and not best.failures:
         findings.append(_verifier_says(decision.refusal))
     tried = tuple(one.path for one in judged)
@@ -97,14 +103,11 @@ def tell(situation: Situation, received: Received, decision: Decision) -> Story:
 
 
 def _tried(
-    situation: Situation, leaf: x509.Certificate, others: Sequence[x509.Certificate], decision: Decision
+    situation: Situation, search: PathSearch, leaf: ParsedCertificate, accepted: tuple[ParsedCertificate, ...]
 ) -> list[_Judged]:
     """Judge path after path, up to the first without a fault, and last of all the one that was accepted."""
-    sent = [ParsedCertificate.from_x509(certificate) for certificate in others]
-    accepted = tuple(ParsedCertificate.from_x509(certificate) for certificate in decision.path)
-    deepest = situation.policy.max_intermediates
     judged = []
-    for path in find_paths(ParsedCertificate.from_x509(leaf), sent, situation.store, deepest):
+    for path in search.from_leaf(leaf):
         if path.certificates == accepted:
             break
         judged.append(_Judged(path, run_checks(_places(situation, path))))
@@ -130,13 +133,15 @@ def _best(judged: Sequence[_Judged], decision: Decision) -> _Judged:
     return max(judged, key=lambda one: (one.path.anchored, -len(one.failures), len(one.path.certificates)))
 
 
-def _overview(received: Received) -> Finding:
+def _overview(received: Received, *, exhausted: bool = False) -> Finding:
     """What was sent, and whether it could be used."""
     remarks = [f"certificate {index + 1}: {reason}" for index, reason in received.unreadable]
     if received.duplicates:
         remarks.append(f"{received.duplicates} sent more than once")
     if received.beyond:
         remarks.append(f"{received.beyond} not looked at: only the first {MOST_RECEIVED} are")
+    if exhausted:
+        remarks.append(f"only the first {MOST_PATHS} of many possible paths were looked at")
     inputs = (("sent", str(len(received.chain))), ("bytes", f"{sum(map(len, received.chain)):,}"))
     outcome = Outcome.WARNED if remarks else Outcome.PASSED
     explanation = "; ".join(remarks) or "all can be read"

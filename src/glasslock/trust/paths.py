@@ -35,47 +35,53 @@ class Path:
 
 
 @dataclass(slots=True)
-class _Search:
+class PathSearch:
+    """One search for ways to the store.
+
+    `received` are the certificates that the peer sent beside the leaf, in its order.
+    """
+
     store: TrustStore
     received: Sequence[ParsedCertificate]
-    deepest: int
-    signatures: dict[tuple[ParsedCertificate, ParsedCertificate], bool | None] = field(default_factory=dict)
-    paths: int = 0
+    max_intermediates: int
+    _signatures: dict[tuple[ParsedCertificate, ParsedCertificate], bool | None] = field(default_factory=dict)
+    _paths: int = 0
 
-    def from_here(self, path: tuple[ParsedCertificate, ...]) -> Iterator[Path]:
-        """All ways that begin with these certificates, best first."""
+    def from_leaf(self, leaf: ParsedCertificate) -> Iterator[Path]:
+        """All ways from the leaf, lazily and best first; there is always at least one."""
+        return self._onward((leaf,))
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether there were more ways than are looked at."""
+        return len(self._signatures) >= MOST_SIGNATURES or self._paths >= MOST_PATHS
+
+    def _onward(self, path: tuple[ParsedCertificate, ...]) -> Iterator[Path]:
+        """All ways that begin with these certificates."""
         last = path[-1]
         if last.certificate in self.store:
-            yield from self._end(Path(path, anchored=True))
+            yield self._end(Path(path, anchored=True))
             return
-        if len(path) > self.deepest:
-            yield from self._end(Path(path, anchored=False, dead_end="longer than a path may be"))
+        if len(path) > self.max_intermediates + 1:
+            yield self._end(Path(path, anchored=False, dead_end="longer than a path may be"))
             return
         impostors = []
         led_on = False
         for issuer in self._candidates(path):
-            if self._exhausted:
+            if self.exhausted:
                 break
             if self._signed(last, issuer) is False:
                 impostors.append(issuer)
                 continue
             led_on = True
-            yield from self.from_here((*path, issuer))
+            yield from self._onward((*path, issuer))
         if not led_on:
-            dead_end = "no certificate of its issuer is at hand"
-            if self._exhausted:
-                dead_end = "given up: too many possible paths"
-            elif impostors:
-                dead_end = "its signature fits no certificate of its issuer"
-            yield from self._end(Path(path, anchored=False, dead_end=dead_end, impostors=tuple(impostors)))
+            dead_end = "its signature fits no certificate of its issuer" if impostors else "its issuer is not at hand"
+            yield self._end(Path(path, anchored=False, dead_end=dead_end, impostors=tuple(impostors)))
 
-    @property
-    def _exhausted(self) -> bool:
-        return len(self.signatures) >= MOST_SIGNATURES or self.paths >= MOST_PATHS
-
-    def _end(self, path: Path) -> Iterator[Path]:
-        self.paths += 1
-        yield path
+    def _end(self, path: Path) -> Path:
+        self._paths += 1
+        return path
 
     def _candidates(self, path: tuple[ParsedCertificate, ...]) -> list[ParsedCertificate]:
         """Who may have issued the last certificate, by name: trusted before sent, likely before unlikely."""
@@ -90,21 +96,26 @@ class _Search:
                 return 1
             return 0 if wanted == offered else 2
 
-        candidates = [one for one in dict.fromkeys([*trusted, *sent]) if one not in path]
+        passed = {one.identity for one in path[1:]}
+        candidates = [one for one in dict.fromkeys([*trusted, *sent]) if one.identity not in passed and one != path[0]]
         return sorted(candidates, key=unlikeliness)
 
     def _signed(self, certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
         pair = (certificate, issuer)
-        if pair not in self.signatures:
-            self.signatures[pair] = certificate.signed_by(issuer)
-        return self.signatures[pair]
+        if pair not in self._signatures:
+            self._signatures[pair] = certificate.signed_by(issuer)
+        return self._signatures[pair]
 
 
-def find_paths(
-    leaf: ParsedCertificate, received: Sequence[ParsedCertificate], store: TrustStore, max_intermediates: int
-) -> Iterator[Path]:
-    """Look for ways from the leaf to the store, lazily and best first; there is always at least one.
+def straight(path: Sequence[ParsedCertificate]) -> tuple[ParsedCertificate, ...]:
+    """Cut the loops out of an accepted path: what lies between two certificates of one CA adds nothing.
 
-    `received` are the other certificates that the peer sent, in its order.
+    `cryptography` may go from a root to a cross-signed copy of it, or round in circles, before it arrives.
     """
-    return _Search(store, received, max_intermediates + 1).from_here((leaf,))
+    found: list[ParsedCertificate] = []
+    for certificate in path:
+        earlier = next((at for at, one in enumerate(found) if at and one.identity == certificate.identity), None)
+        if earlier is not None:
+            del found[earlier:]
+        found.append(certificate)
+    return tuple(found)
