@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -277,7 +278,9 @@ def rebuild_der(
 
 
 def rebuild(issued: Issued, signing_key: Any, change: Callable[[list[bytes]], Sequence[bytes]], **how: Any) -> Issued:
-    return Issued(x509.load_der_x509_certificate(rebuild_der(issued, signing_key, change, **how)), issued.key)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # odd serials are made here on purpose
+        return Issued(x509.load_der_x509_certificate(rebuild_der(issued, signing_key, change, **how)), issued.key)
 
 
 def with_sha1(issued: Issued, signing_key: Any) -> Issued:
