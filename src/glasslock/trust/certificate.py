@@ -1,8 +1,7 @@
 """One certificate, decoded once, with what the checks ask of it.
 
-Everything that makes `cryptography` parse a peer's bytes happens in this module, so that whatever a hostile
-certificate does to the parser arrives as one exception, `UnreadableCertificate`, and warnings about odd
-certificates stay off the user's terminal.
+`cryptography` parses a peer's bytes in here, so that whatever a hostile certificate does to the parser arrives as one
+exception, `UnreadableCertificate`. Warnings about odd certificates stay off the user's terminal.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from glasslock.errors import GlasslockError
 from . import der
 from .text import printable
 
-# Zero serials, odd country codes and the like are ours to report, as checks. The filter holds for this module alone.
-warnings.filterwarnings("ignore", module=__name__.replace(".", r"\.") + "$")
+# Zero serials, odd country codes and the like are ours to report, as checks. The filter holds for this package alone.
+warnings.filterwarnings("ignore", module=r"glasslock\.trust\.")
 
 E = TypeVar("E", bound=x509.ExtensionType)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.x509.verification import PolicyBuilder, VerificationError
+from cryptography.x509.verification import PolicyBuilder
 
 from .certificate import ParsedCertificate, UnreadableCertificate, load
 from .checks.dates import exceeds_limit
@@ -94,8 +94,9 @@ def _verified_path(
         if situation.name is None:
             return builder.build_client_verifier().verify(leaf, list(others)).chain
         return builder.build_server_verifier(situation.name.subject).verify(leaf, list(others))
-    except VerificationError as error:
-        raise Refused(str(error)) from None
+    except Exception as error:
+        # VerificationError by rights; but nothing that a hostile chain can do to the verifier may be anything but a no.
+        raise Refused(str(error) or type(error).__name__) from error
 
 
 def _refuse_keys(path: Sequence[x509.Certificate]) -> None:
