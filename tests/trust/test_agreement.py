@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from glasslock.trust import TrustStore
 from glasslock.trust.certificate import ParsedCertificate
-from glasslock.trust.decide import Refused, decide, read_chain
-from glasslock.trust.explain import Decision, tell
+from glasslock.trust.decide import Decision, Refused, decide, read_chain
+from glasslock.trust.explain import tell
 from glasslock.trust.names import ServerName
 from glasslock.trust.paths import straight
 from glasslock.trust.policy import Policy, Purpose

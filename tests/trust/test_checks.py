@@ -25,19 +25,19 @@ from glasslock.trust.checks.authority import (
     check_path_length,
 )
 from glasslock.trust.checks.constraints import check_name_constraints
-from glasslock.trust.checks.dates import LIFETIMES, check_dates, check_lifetime, exceeds_limit, lifetime_limit
+from glasslock.trust.checks.dates import check_dates, check_lifetime
 from glasslock.trust.checks.form import check_critical_extensions, check_form, check_profile
 from glasslock.trust.checks.identifiers import check_identifiers
 from glasslock.trust.checks.name import check_name
 from glasslock.trust.checks.strength import (
-    CA_KEYS,
     SIGNATURES,
     check_key,
     check_signature,
     check_signature_algorithm,
-    key_problem,
     signature_words,
 )
+from glasslock.trust.keys import CA_KEYS, key_problem
+from glasslock.trust.lifetimes import LIFETIMES, exceeds_limit, lifetime_limit
 from glasslock.trust.names import ServerName
 from glasslock.trust.policy import Policy, Purpose
 from glasslock.trust.situation import Situation

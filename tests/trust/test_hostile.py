@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from glasslock.errors import CertificateRefused
 from glasslock.trust import ClientCertificateVerifier, Kind, Policy, Verdict, der
 from glasslock.trust.certificate import ParsedCertificate, UnreadableCertificate, load
-from glasslock.trust.decide import Refused, decide, read_chain
-from glasslock.trust.explain import Decision, tell
+from glasslock.trust.decide import Decision, Refused, decide, read_chain
+from glasslock.trust.explain import tell
 from glasslock.trust.names import ServerName
 from glasslock.trust.policy import Purpose
 from glasslock.trust.situation import Situation

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from glasslock.registry import AlertDescription
 from glasslock.trace import CheckRan, Outcome
 from glasslock.trust import Kind, Policy, Verdict
 from glasslock.trust.certificate import ParsedCertificate
-from glasslock.trust.ocsp import Staple, Status, read_staple
+from glasslock.trust.ocsp import MOST_RESPONSES, Staple, Status, _response_for, _Unbelievable, read_staple
 
 from . import pki
 from .pki import DAY, NOW, Chain, Issued
@@ -272,5 +274,17 @@ class TestInVerification:
 def test_a_key_that_cannot_sign_responses_is_no_responder() -> None:
     chain = pki.chain(intermediate_recipe=pki.intermediate(key=pki.key("mldsa44")))
     assert not isinstance(chain.intermediate.key, ed25519.Ed25519PrivateKey)
-    data = replace(Answer(), about=chain.leaf, issuer=chain.intermediate).der()
+    by_name = ocsp.OCSPResponderEncoding.NAME
+    data = replace(Answer(), about=chain.leaf, issuer=chain.intermediate, by=by_name).der()
     assert "is not signed by" in read(data, chain).problem
+
+
+def test_only_the_first_answers_of_a_response_are_looked_at() -> None:
+    leaf, issuer = (ParsedCertificate.from_x509(one.certificate) for one in (GOOD.leaf, GOOD.intermediate))
+    right = next(iter(ocsp.load_der_ocsp_response(Answer().der()).responses))
+    wrong = next(iter(ocsp.load_der_ocsp_response(Answer(about=OTHER.leaf).der()).responses))
+    early = SimpleNamespace(responses=iter([*[wrong] * (MOST_RESPONSES - 1), right]))
+    assert _response_for(early, leaf, issuer) is right  # type: ignore[arg-type]
+    endless = SimpleNamespace(responses=itertools.repeat(wrong))
+    with pytest.raises(_Unbelievable, match="is about another certificate"):
+        _response_for(endless, leaf, issuer)  # type: ignore[arg-type]

@@ -491,6 +491,12 @@ class TestClock:
             in refusal([leaf, GOOD.intermediate], [GOOD.root]).details
         )
 
+    def test_the_leaf_is_in_date_but_its_issuer_is_not(self) -> None:
+        assert (
+            "its security certificate is not valid at this time."
+            in refusal(CASES["expired intermediate"].sent, [GOOD.root]).details
+        )
+
     def test_valid_from_tomorrow(self) -> None:
         leaf = pki.mint(pki.leaf(not_before=NOW + DAY / 2), GOOD.intermediate)
         assert "is supposedly from tomorrow." in refusal([leaf, GOOD.intermediate], [GOOD.root]).details

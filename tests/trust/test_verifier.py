@@ -21,6 +21,7 @@ from glasslock.trust import (
     TrustStore,
     Verdict,
     VerifiedChainCache,
+    explain,
 )
 from glasslock.trust import verifier as module
 from glasslock.trust.stores import Anchors
@@ -265,7 +266,7 @@ class TestStory:
         def never(*_arguments: object) -> None:
             raise AssertionError("explained")
 
-        monkeypatch.setattr(module, "tell", never)
+        monkeypatch.setattr(explain, "tell", never)
         pki.verifier(GOOD.root).verify(GOOD.sent, "example.com")
         with pytest.raises(AssertionError, match="explained"):
             pki.verifier(GOOD.root).verify(GOOD.sent, "other.example")

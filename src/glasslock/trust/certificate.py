@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -180,10 +180,17 @@ class ParsedCertificate:
 
 def find_extension(certificate: x509.Certificate, kind: type[E]) -> x509.Extension[E] | None:
     """Look up the extension of this type, if the certificate has it."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+    oid = kind.oid
+    for extension in certificate.extensions:
+        if extension.oid == oid:
+            return cast("x509.Extension[E]", extension)
+    return None
+
+
+def must_staple(leaf: x509.Certificate) -> bool:
+    """Whether the certificate promises a stapled response (RFC 7633)."""
+    found = find_extension(leaf, x509.TLSFeature)
+    return found is not None and x509.TLSFeatureType.status_request in found.value
 
 
 def describe_key(certificate: x509.Certificate) -> tuple[str, int | None]:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder
 
-from .certificate import ParsedCertificate, UnreadableCertificate, load
-from .checks.dates import exceeds_limit
-from .checks.revocation import must_staple
-from .checks.strength import key_problem
+from .certificate import ParsedCertificate, UnreadableCertificate, find_extension, load, must_staple
+from .keys import key_problem
+from .lifetimes import exceeds_limit
 from .names import matching_name
-from .ocsp import Status, read_staple
 from .policy import extension_policies
 from .situation import Situation
 
@@ -25,6 +23,14 @@ MOST_RECEIVED = 32  # certificates of a peer that are looked at, the leaf includ
 
 class Refused(Exception):
     """The decision against a chain, in the verifier's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided: the accepted path, leaf first, or `refusal`, the verifier's own words."""
+
+    path: tuple[x509.Certificate, ...] = ()
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def decide(received: Received, situation: Situation) -> tuple[x509.Certificate, 
     if situation.name_problem:
         raise Refused(situation.name_problem)
     path = _verified_path(received.leaf, received.others, situation)
-    _refuse_keys(path)
+    _refuse_key(path[0])
     _refuse_lifetime(path, situation)
     _refuse_wildcard_registry(path[0], situation)
     _refuse_revoked(path, situation)
@@ -99,12 +105,11 @@ def _verified_path(
         raise Refused(str(error) or type(error).__name__) from error
 
 
-def _refuse_keys(path: Sequence[x509.Certificate]) -> None:
-    """`cryptography` judges the keys of CAs; the leaf's own key it leaves to us."""
-    for certificate in path:
-        problem = key_problem(certificate)
-        if problem is not None:
-            raise Refused(problem[1])
+def _refuse_key(leaf: x509.Certificate) -> None:
+    """`cryptography` judges the keys of CAs; the leaf's own it leaves to us."""
+    problem = key_problem(leaf)
+    if problem is not None:
+        raise Refused(problem[1])
 
 
 def _refuse_lifetime(path: Sequence[x509.Certificate], situation: Situation) -> None:
@@ -118,19 +123,20 @@ def _refuse_wildcard_registry(leaf: x509.Certificate, situation: Situation) -> N
     name = situation.name
     if name is None or name.address is not None or name.text.count(".") != 1:
         return
-    entries = (
-        entry for one in leaf.extensions if isinstance(one.value, x509.SubjectAlternativeName) for entry in one.value
-    )
-    if matching_name(entries, name) is None:
+    found = find_extension(leaf, x509.SubjectAlternativeName)
+    if found is not None and matching_name(found.value, name) is None:
         raise Refused("the only name that matches is a wildcard for a whole registry")
 
 
 def _refuse_revoked(path: Sequence[x509.Certificate], situation: Situation) -> None:
-    status = Status.NOTHING
+    good = False
     if situation.ocsp_response is not None and len(path) > 1:
+        from .ocsp import Status, read_staple  # few servers staple, and reading it takes modules of its own
+
         leaf, issuer = (ParsedCertificate.from_x509(certificate) for certificate in path[:2])
         status = read_staple(situation.ocsp_response, leaf, issuer, situation.now).status
-    if status is Status.REVOKED:
-        raise Refused("the certificate is revoked")
-    if situation.policy.strict and situation.server and status is not Status.GOOD and must_staple(path[0]):
+        if status is Status.REVOKED:
+            raise Refused("the certificate is revoked")
+        good = status is Status.GOOD
+    if situation.policy.strict and situation.server and not good and must_staple(path[0]):
         raise Refused("the certificate promises a stapled response, and no good one was sent")

@@ -7,26 +7,22 @@ refusal, in the verifier's own words.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cryptography import x509
-
-from glasslock.registry import Side
 from glasslock.trace import Outcome, PathTried
 
 from .advice import Case, advise, clock_doubt
 from .certificate import ParsedCertificate, UnreadableCertificate
 from .checks import Finding, Place, run_checks
 from .checks.anchor import names_other_key
-from .decide import MOST_RECEIVED, Received
+from .decide import MOST_RECEIVED, Decision, Received
 from .kinds import Kind, WhoCanFix
 from .names import describe_name
 from .others import Refusal, others_say
 from .paths import MOST_PATHS, Path, PathSearch, straight
 from .situation import Situation
-from .verdict import Verdict
+from .verdict import Moment, Verdict
 from .wording import (
     BAD_CLIENT_CERTIFICATE,
     CODES,
@@ -39,14 +35,6 @@ from .wording import (
     shown_code,
     warning_wording,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided: the accepted path, leaf first, or `refusal`, the verifier's own words."""
-
-    path: tuple[x509.Certificate, ...] = ()
-    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,21 +149,11 @@ def _verifier_says(refusal: str) -> Finding:
 # --- the verdict ---
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When, and on which side, the story is told."""
-
-    time: float
-    side: Side
-
-
 def reach_verdict(situation: Situation, received: Received, story: Story, host: str, moment: Moment) -> Verdict:
     """Sum the story up."""
-    if story.failed:
-        return _refused(situation, received, story, host, moment)
     path = story.path
-    if path is None:
-        raise ValueError("a story without a path has a failed check")
+    if path is None or story.failed:
+        return _refused(situation, received, story, host, moment)
     wording = secure_wording()
     anchor = path.certificates[-1]
     return Verdict(
@@ -243,9 +221,9 @@ def _wording(case: Case, code: str) -> Wording:
     if doubt:
         return clock_wording(case.host, case.situation.now, doubt)
     names = case.leaf.names
-    culprit = case.culprit
+    leaf = case.leaf
     name = describe_name(names[0]).removeprefix("IP ") if names else ""
-    return warning_wording(code, Facts(case.host, name, case.situation.now, culprit.not_before, culprit.not_after))
+    return warning_wording(code, Facts(case.host, name, case.situation.now, leaf.not_before, leaf.not_after))
 
 
 def _others(situation: Situation, story: Story, path: Path, code: str, host: str) -> tuple[tuple[str, str], ...]:
@@ -273,8 +251,3 @@ def path_records(story: Story, moment: Moment) -> tuple[PathTried, ...]:
         )
         for path, problem in zip(story.tried, story.problems, strict=True)
     )
-
-
-def utc(now: float) -> dt.datetime:
-    """Seconds since the epoch as a time in UTC, to the second: certificates know no smaller unit."""
-    return dt.datetime.fromtimestamp(int(now), dt.UTC)

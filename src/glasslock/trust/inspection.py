@@ -6,6 +6,7 @@ be complete, and a product can be told to use any name: a match is a strong hint
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -69,14 +70,18 @@ PRODUCTS = (
 )
 
 
-_KNOWN = re.compile("|".join(rf"\b{re.escape(part)}" for part, _ in PRODUCTS))
 _NAMES = dict(PRODUCTS)
+
+
+@functools.cache
+def _known() -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b{re.escape(part)}" for part in _NAMES))
 
 
 def inspecting_product(path: Sequence[ParsedCertificate]) -> str:
     """Name the product whose name is among the issuers of the path; empty if none is known."""
     for certificate in path:
-        match = _KNOWN.search(certificate.issuer.lower())
+        match = _known().search(certificate.issuer.lower())
         if match:
             return _NAMES[match.group()]
     return ""

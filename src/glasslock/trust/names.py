@@ -6,6 +6,7 @@ dNSName entry. A wildcard stands for exactly one whole label, the leftmost, and 
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,11 +38,11 @@ class ServerName:
     def parse(cls, text: str) -> ServerName:
         """Read what a person or a URL says: U-labels, a final dot, brackets, a zone. InvalidServerName otherwise."""
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-        try:
-            address = ipaddress.ip_address(bare.partition("%")[0])
-        except ValueError:
-            return cls(_host_name(bare))
-        return cls(str(address), address)
+        if ":" in bare or bare[-1:].isdigit():
+            with contextlib.suppress(ValueError):
+                address = ipaddress.ip_address(bare.partition("%")[0])
+                return cls(str(address), address)
+        return cls(_host_name(bare))
 
     @property
     def subject(self) -> x509.DNSName | x509.IPAddress:

@@ -30,10 +30,6 @@ class Purpose(Enum):
     def words(self) -> str:
         return "server authentication" if self is Purpose.SERVER else "client authentication"
 
-    @property
-    def holder(self) -> str:
-        return "server" if self is Purpose.SERVER else "client"
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -13,6 +13,11 @@ def printable(text: str, limit: int = TEXT_LIMIT) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
+def utc(now: float) -> dt.datetime:
+    """Seconds since the epoch as a time in UTC, to the second: certificates know no smaller unit."""
+    return dt.datetime.fromtimestamp(int(now), dt.UTC)
+
+
 def stamp(moment: dt.datetime) -> str:
     """A moment in UTC, to the second."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

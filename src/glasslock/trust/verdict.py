@@ -58,6 +58,14 @@ EXIT_CODES: Mapping[Kind, int] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a verdict is reached (seconds since the epoch), and on which side."""
+
+    time: float
+    side: Side
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What became of a peer's certificate.

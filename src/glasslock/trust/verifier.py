@@ -14,13 +14,13 @@ from glasslock.registry import Side
 from glasslock.trace import CertificatesReceived, Observer
 
 from .cache import VerifiedChainCache
-from .decide import Received, Refused, decide, read_chain
-from .explain import Decision, Moment, reach_verdict, tell, utc
+from .decide import Decision, Received, Refused, decide, read_chain
 from .names import InvalidServerName, ServerName
 from .policy import DEFAULT_POLICY, Policy, Purpose
 from .situation import Situation
 from .stores import TrustStore
-from .verdict import Verdict
+from .text import utc
+from .verdict import Moment, Verdict
 
 Clock = Callable[[], float]
 
@@ -188,6 +188,8 @@ def _arrival(received: Received, situation: Situation, moment: Moment) -> Certif
 
 
 def _explain(received: Received, situation: Situation, decision: Decision, audience: _Audience) -> Verdict:
+    from .explain import reach_verdict, tell  # all that takes time to import is in here
+
     moment = audience.moment
     verdict = reach_verdict(situation, received, tell(situation, received, decision), audience.host, moment)
     if audience.hsts:

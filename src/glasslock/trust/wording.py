@@ -109,7 +109,7 @@ def clock_wording(host: str, now: dt.datetime, direction: str) -> Wording:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the texts mention: the host, the name that the certificate is for, how far off its dates are."""
+    """What the texts mention: the host, the name that its certificate is for, how far off its dates are."""
 
     host: str
     certificate_name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cryptography import x509
 
+from glasslock.trust.certificate import must_staple
 from glasslock.trust.kinds import Kind
 from glasslock.trust.ocsp import Staple, Status, read_staple
 from glasslock.trust.text import span, stamp
@@ -38,14 +39,6 @@ def check_revocation(place: Place) -> Finding | None:
     if promised and situation.policy.strict:
         return question.failed(Kind.INVALID, f"{text}; the certificate promises a good one (must-staple)")
     return question.warned(text)
-
-
-def must_staple(leaf: x509.Certificate) -> bool:
-    """Whether the certificate promises a stapled response (RFC 7633)."""
-    return any(
-        isinstance(extension.value, x509.TLSFeature) and x509.TLSFeatureType.status_request in extension.value
-        for extension in leaf.extensions
-    )
 
 
 def _facts(staple: Staple) -> list[tuple[str, str]]:
