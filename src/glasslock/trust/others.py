@@ -49,6 +49,9 @@ def _kinds(refusal: Refusal) -> set[Kind]:
     return {finding.kind for finding in refusal.findings if finding.kind is not None}
 
 
+# Chrome and OpenSSL let a CA stand for a site.
+_LEAF_MAY = frozenset({"basic constraints", "key usage"})
+
 # --- Chrome ---
 
 
@@ -56,6 +59,8 @@ def _chrome(refusal: Refusal) -> str:
     kinds = _kinds(refusal)
     if kinds == {Kind.MISSING_INTERMEDIATE}:
         return f"{FINE} if it can fetch what is missing from the address in the certificate, else {refusal.code}"
+    if all(finding.certificate == 0 and finding.name in _LEAF_MAY for finding in refusal.findings):
+        return FINE
     if kinds == {Kind.WEAK_KEY} and not refusal.public:
         return f"{FINE} for a private root from 1024 bits on, else {refusal.code}"
     return refusal.code
@@ -207,8 +212,8 @@ def _openssl(refusal: Refusal) -> str | None:
         for finding in refusal.findings:
             if finding.kind is not kind or name not in ("", finding.name):
                 continue
-            if finding.certificate == 0 and name in ("basic constraints", "key usage"):
-                continue  # OpenSSL lets a CA stand for a site
+            if finding.certificate == 0 and name in _LEAF_MAY:
+                continue
             if kind is Kind.WRONG_NAME and refusal.common_name_fits:
                 continue  # and still counts a common name where there are no other names
             if kind is Kind.BAD_SIGNATURE and refusal.namesake:

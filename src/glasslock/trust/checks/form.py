@@ -41,14 +41,16 @@ def check_form(place: Place) -> Finding:
         "RFC 5280 section 4.1",
         [("version", certificate.certificate.version.name), ("serial", fields.serial.hex())],
     )
+    if certificate.certificate.version is not x509.Version.v3:
+        # For a browser the names are what is missing.
+        kind = Kind.WRONG_NAME if place.is_leaf and place.situation.server else Kind.INVALID
+        return question.failed(kind, "an X.509 version 1 certificate: it has no extensions, so no names that it is for")
     problem = _form_problem(certificate)
     return question.failed(Kind.INVALID, problem) if problem else question.passed("built as the standard says")
 
 
 def _form_problem(certificate: ParsedCertificate) -> str:
     fields = certificate.fields
-    if certificate.certificate.version is not x509.Version.v3:
-        return "an X.509 version 1 certificate: it can carry no extensions, so not even the names it is for"
     if fields.inner_algorithm != fields.outer_algorithm:
         return "names one signature algorithm inside the signed part and another outside"
     if len(fields.serial) > LONGEST_SERIAL:
