@@ -163,17 +163,28 @@ def test_of_several_errors_the_one_that_openssl_finds_first(trusted: bool, host:
 # --- what no oracle here can say ---
 
 
-def say(*findings: tuple[str, Kind, int], public: bool = False) -> dict[str, str]:
+def say(*findings: tuple[str, Kind, int], public: bool = False, bits: int = 0) -> dict[str, str]:
     found = [
         Finding(name, Outcome.FAILED, position, "", "", (), "not allowed", kind) for name, kind, position in findings
     ]
-    return dict(others_say(Refusal(found, "NET::ERR_CERT_X", None, False, False, False, public)))
+    return dict(others_say(Refusal(found, "NET::ERR_CERT_X", None, False, False, False, public, bits)))
 
 
 def test_chrome_knows_better_sometimes() -> None:
     assert say(("trust anchor", Kind.MISSING_INTERMEDIATE, 0))["Chrome"].startswith("no error if it can fetch")
-    assert say(("key strength", Kind.WEAK_KEY, 0))["Chrome"].startswith("no error for a private root")
-    assert say(("key strength", Kind.WEAK_KEY, 0), public=True)["Chrome"] == "NET::ERR_CERT_X"
+    weak = ("key strength", Kind.WEAK_KEY, 0)
+    assert say(weak, bits=1024)["Chrome"] == "no error (of public CAs it asks for 2048 bits)"
+    assert say(weak, bits=1024, public=True)["Chrome"] == "NET::ERR_CERT_X"
+    assert say(weak, bits=1023)["Chrome"] == "NET::ERR_CERT_X"
+    assert say(("basic constraints", Kind.INVALID, 0))["Chrome"] == "no error"
+    assert say(("basic constraints", Kind.INVALID, 1))["Chrome"] == "NET::ERR_CERT_X"
+
+
+def test_firefox_takes_short_keys() -> None:
+    weak = ("key strength", Kind.WEAK_KEY, 0)
+    assert say(weak, bits=1024)["Firefox"] == "no error"
+    assert say(weak, bits=1023)["Firefox"].startswith("MOZILLA_PKIX_ERROR_INADEQUATE_KEY_SIZE")
+    assert say(weak, ("dates", Kind.EXPIRED, 0), bits=1024)["Firefox"].startswith("SEC_ERROR_EXPIRED_CERTIFICATE")
 
 
 @pytest.mark.parametrize(
@@ -187,6 +198,8 @@ def test_chrome_knows_better_sometimes() -> None:
         (("basic constraints", Kind.INVALID, 1), "SEC_ERROR_CA_CERT_INVALID"),
         (("revocation", Kind.REVOKED, 0), "SEC_ERROR_REVOKED_CERTIFICATE"),
         (("lifetime", Kind.LIFETIME_TOO_LONG, 0), "no error"),
+        (("key strength", Kind.UNSUPPORTED, 1), "SEC_ERROR_UNSUPPORTED_KEYALG"),
+        (("signature algorithm", Kind.UNSUPPORTED, 0), "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED"),
         (("verifier", Kind.INVALID, 0), "an error of its own"),
     ],
 )

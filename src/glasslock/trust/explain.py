@@ -17,6 +17,7 @@ from .certificate import ParsedCertificate, UnreadableCertificate
 from .checks import Finding, Place, run_checks
 from .checks.anchor import names_other_key
 from .decide import MOST_RECEIVED, Decision, Received
+from .keys import rsa_bits
 from .kinds import Kind, WhoCanFix
 from .names import describe_name
 from .others import Refusal, others_say
@@ -228,6 +229,7 @@ def _wording(case: Case, code: str) -> Wording:
 
 def _others(situation: Situation, story: Story, path: Path, code: str, host: str) -> tuple[tuple[str, str], ...]:
     leaf, last = path.certificates[0], path.certificates[-1]
+    weak = [finding for finding in story.failed if finding.kind is Kind.WEAK_KEY]
     refusal = Refusal(
         findings=[finding for finding in story.failed if finding.kind is not None],
         code=code,
@@ -236,6 +238,7 @@ def _others(situation: Situation, story: Story, path: Path, code: str, host: str
         namesake=any(names_other_key(last, impostor) for impostor in path.impostors),
         common_name_fits=not leaf.names and leaf.title.lower() == host.lower(),
         public=situation.store.is_public(last.certificate),
+        key_bits=min((rsa_bits(path.certificates[one.certificate or 0]) for one in weak), default=0),
     )
     return others_say(refusal)
 

@@ -59,11 +59,17 @@ def _short_rsa(bits: int) -> tuple[Kind, str] | None:
 
 def _weak_rsa(certificate: ParsedCertificate) -> tuple[Kind, str] | None:
     """An RSA key so short that it is not even decoded."""
+    bits = rsa_bits(certificate)
+    return _short_rsa(bits) if bits else None
+
+
+def rsa_bits(certificate: ParsedCertificate) -> int:
+    """Size of an RSA key, also of one that is not decoded for being too short; 0 if it is none."""
     if certificate.fields.key_algorithm != RSA_KEY:
-        return None
+        return 0
     try:
         (key,) = elements(certificate.fields.public_key)
         modulus, _exponent = elements(key.content)
     except ValueError:
-        return None
-    return _short_rsa(int.from_bytes(modulus.content, "big").bit_length())
+        return 0
+    return int.from_bytes(modulus.content, "big").bit_length()

@@ -21,8 +21,8 @@ FINE = "no error"
 class Refusal:
     """What the programs are shown: the failed checks, whether a root was sent, whether the root is a public CA's.
 
-    `namesake`: another CA of the issuer's name made the signature. `common_name_fits`: there are no alternative names,
-    but the common name is the host's.
+    `key_bits`: the shortest RSA key among those that failed. `namesake`: another CA of the issuer's name made the
+    signature. `common_name_fits`: there are no alternative names, but the common name is the host's.
     """
 
     findings: Sequence[Finding]
@@ -32,6 +32,7 @@ class Refusal:
     namesake: bool
     common_name_fits: bool
     public: bool
+    key_bits: int = 0
 
 
 def others_say(refusal: Refusal) -> tuple[tuple[str, str], ...]:
@@ -49,9 +50,6 @@ def _kinds(refusal: Refusal) -> set[Kind]:
     return {finding.kind for finding in refusal.findings if finding.kind is not None}
 
 
-# Chrome and OpenSSL let a CA stand for a site.
-_LEAF_MAY = frozenset({"basic constraints", "key usage"})
-
 # --- Chrome ---
 
 
@@ -59,15 +57,19 @@ def _chrome(refusal: Refusal) -> str:
     kinds = _kinds(refusal)
     if kinds == {Kind.MISSING_INTERMEDIATE}:
         return f"{FINE} if it can fetch what is missing from the address in the certificate, else {refusal.code}"
-    if all(finding.certificate == 0 and finding.name in _LEAF_MAY for finding in refusal.findings):
-        return FINE
-    if kinds == {Kind.WEAK_KEY} and not refusal.public:
-        return f"{FINE} for a private root from 1024 bits on, else {refusal.code}"
+    if all(finding.certificate == 0 and finding.name == "basic constraints" for finding in refusal.findings):
+        return FINE  # a CA may stand for a site
+    if kinds == {Kind.WEAK_KEY} and refusal.key_bits >= 1024 and not refusal.public:
+        return f"{FINE} (of public CAs it asks for 2048 bits)"
     return refusal.code
 
 
 # --- Firefox ---
 
+_FIREFOX_SIGNATURE = (
+    "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED: The certificate was signed using a signature algorithm that "
+    "is disabled because it is not secure."
+)
 # A refusal that nobody can override comes first; then trust, name, dates, as its certificate page does.
 _FIREFOX: tuple[tuple[str, Kind, str], ...] = (
     ("", Kind.REVOKED, "SEC_ERROR_REVOKED_CERTIFICATE: Peer’s Certificate has been revoked."),
@@ -101,7 +103,7 @@ _FIREFOX: tuple[tuple[str, Kind, str], ...] = (
         "SEC_ERROR_INADEQUATE_KEY_USAGE: Certificate key usage inadequate for attempted operation.",
     ),
     ("form", Kind.INVALID, "SEC_ERROR_BAD_DER: security library: improperly formatted DER-encoded message."),
-    ("", Kind.UNSUPPORTED, "SEC_ERROR_UNSUPPORTED_KEYALG: Unsupported or unknown key algorithm."),
+    ("key strength", Kind.UNSUPPORTED, "SEC_ERROR_UNSUPPORTED_KEYALG: Unsupported or unknown key algorithm."),
     (
         "",
         Kind.SELF_SIGNED,
@@ -122,14 +124,8 @@ _FIREFOX: tuple[tuple[str, Kind, str], ...] = (
         "SEC_ERROR_UNKNOWN_ISSUER: Peer’s Certificate issuer is not recognized. (no error if it knows the missing one)",
     ),
     ("basic constraints", Kind.INVALID, "SEC_ERROR_CA_CERT_INVALID: Issuer certificate is invalid."),
-    (
-        "",
-        Kind.WEAK_SIGNATURE,
-        (
-            "SEC_ERROR_CERT_SIGNATURE_ALGORITHM_DISABLED: The certificate was signed using a signature algorithm that "
-            "is disabled because it is not secure."
-        ),
-    ),
+    ("", Kind.WEAK_SIGNATURE, _FIREFOX_SIGNATURE),
+    ("signature algorithm", Kind.UNSUPPORTED, _FIREFOX_SIGNATURE),
     (
         "",
         Kind.WEAK_KEY,
@@ -170,13 +166,15 @@ _FIREFOX_CA_AS_LEAF = (
 def _firefox(refusal: Refusal) -> str:
     for name, kind, text in _FIREFOX:
         for finding in refusal.findings:
+            if kind is Kind.WEAK_KEY and refusal.key_bits >= 1024:
+                continue
             if finding.kind is kind and name in ("", finding.name):
                 as_leaf = name == "basic constraints" and finding.certificate == 0
                 return _FIREFOX_CA_AS_LEAF if as_leaf else text
     for finding in refusal.findings:
         if finding.kind in (Kind.EXPIRED, Kind.NOT_YET_VALID):
             return _FIREFOX_DATES[finding.kind, finding.certificate == 0]
-    return FINE if _kinds(refusal) == {Kind.LIFETIME_TOO_LONG} else "an error of its own"
+    return FINE if _kinds(refusal) <= {Kind.LIFETIME_TOO_LONG, Kind.WEAK_KEY} else "an error of its own"
 
 
 # --- OpenSSL, which speaks for curl and Python ---
@@ -212,8 +210,8 @@ def _openssl(refusal: Refusal) -> str | None:
         for finding in refusal.findings:
             if finding.kind is not kind or name not in ("", finding.name):
                 continue
-            if finding.certificate == 0 and name in _LEAF_MAY:
-                continue
+            if finding.certificate == 0 and name == "basic constraints":
+                continue  # a CA may stand for a site
             if kind is Kind.WRONG_NAME and refusal.common_name_fits:
                 continue  # and still counts a common name where there are no other names
             if kind is Kind.BAD_SIGNATURE and refusal.namesake:

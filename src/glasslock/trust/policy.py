@@ -71,8 +71,8 @@ def extension_policies(purpose: Purpose, *, strict: bool, trusted_leaf: bool) ->
     leaf = leaf.may_be_present(x509.ExtendedKeyUsage, marked, _UsageValidator((usage,)))
     if trusted_leaf:
         leaf = leaf.may_be_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
-        leaf = leaf.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
     if trusted_leaf or not strict:
+        leaf = leaf.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
         leaf = leaf.may_be_present(x509.AuthorityKeyIdentifier, marked, None)
     if purpose is Purpose.CLIENT:
         leaf = leaf.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)

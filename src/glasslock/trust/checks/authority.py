@@ -73,7 +73,7 @@ def check_path_length(place: Place) -> Finding | None:
 
 
 def check_key_usage(place: Place) -> Finding:
-    """RFC 5280 section 4.2.1.3: a CA's key must be one for signing certificates, a leaf's must not."""
+    """RFC 5280 section 4.2.1.3: a CA's key must be one for signing certificates, a leaf's one for signatures."""
     found = place.certificate.find(x509.KeyUsage)
     usage = found.value if found is not None else None
     words = "not said" if usage is None else ", ".join(text for name, text in USAGES if getattr(usage, name)) or "none"
@@ -81,8 +81,6 @@ def check_key_usage(place: Place) -> Finding:
     if usage is None:
         return question.passed("does not limit what its key is for")
     if place.is_leaf:
-        if usage.key_cert_sign and not place.is_anchor:
-            return question.failed(Kind.INVALID, "its key may sign certificates, which a site's must not")
         if not usage.digital_signature:
             return question.warned("its key may not make signatures, which TLS 1.3 needs of it")
         return question.passed("its key may make signatures, as TLS needs")

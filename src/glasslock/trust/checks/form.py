@@ -99,6 +99,9 @@ def leaf_lapses(place: Place) -> list[str]:
     lapses = _marked_wrongly(certificate, MUST_NOT_BE_CRITICAL[:-1])
     if certificate.find(x509.AuthorityKeyIdentifier) is None and not place.is_anchor:
         lapses.append("has no authority key identifier")
+    usage = certificate.find(x509.KeyUsage)
+    if usage is not None and usage.value.key_cert_sign and not place.is_anchor:
+        lapses.append("has a key that may sign certificates, though it is no CA")
     names = certificate.find(x509.SubjectAlternativeName)
     if names is not None and place.situation.server:
         empty = certificate.fields.subject == EMPTY_NAME
