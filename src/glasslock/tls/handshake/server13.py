@@ -28,6 +28,7 @@ from typing import Any
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
 from ..config import ServerConfig
+from ..credentials import Credential
 from ..ech.server import confirm, hide_lengths, retry_configs
 from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
@@ -91,6 +92,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
         check_requirements(wishes)
         psk = choose_psk_again(hs, config, wishes, suite, psk)
     hs.transcript.start(suite.hash_name)
+    credential = None if psk is not None else (yield from choose_certificate(hs, config, wishes))
 
     listener = hs.derived if hs.observer is not None else None
     schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
@@ -102,9 +104,9 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
         yield from verify_again(hs, config.client_verifier, None)
 
     hs.send(answer_extensions(hs, config, wishes))
-    asked = psk is None and config.client_verifier is not None and config.ask_in_handshake
-    if psk is None:
-        yield from show_certificate(hs, config, wishes, asked)
+    asked = credential is not None and config.client_verifier is not None and config.ask_in_handshake
+    if credential is not None:
+        yield from show_certificate(hs, config, wishes, credential, asked)
     hs.send(finished(hs, schedule, secrets.server))
     application = ApplicationSecrets(hs, schedule)
     write_application(hs, application.server)
@@ -293,15 +295,23 @@ def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes)
     return EncryptedExtensions(found)
 
 
+def choose_certificate(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes
+) -> Generator[Question, Any, Credential]:
+    """The certificate to show: where there is none, the client hears of it instead of a ServerHello."""
+    if wishes.schemes is None:
+        own = config.credentials or config.choose_credential
+        raise missing("signature_algorithms", "ClientHello") if own else psk_unknown()
+    return (yield from choose_credential(hs, config, wishes, wishes.schemes))
+
+
 def show_certificate(
-    hs: Handshake, config: ServerConfig, wishes: ClientWishes, ask: bool
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, credential: Credential, ask: bool
 ) -> Generator[Wait | Question, Any, None]:
     """[CertificateRequest,] Certificate, CertificateVerify: who we are, and that we hold the key."""
-    if wishes.schemes is None:
-        raise psk_unknown()  # who offers no key must have it (section 9.2)
     if ask:
         hs.send(certificate_request(config))
-    credential = yield from choose_credential(hs, config, wishes, wishes.schemes)
-    wanted = PeerWishes(wishes.schemes, wishes.wants_ocsp, wishes.wants_scts, wishes.compression)
+    schemes = wishes.schemes or ()
+    wanted = PeerWishes(schemes, wishes.wants_ocsp, wishes.wants_scts, wishes.compression)
     send_certificate(hs, credential, wanted)
     hs.agreed.signature_scheme = yield from send_certificate_verify(hs, credential, wanted)
