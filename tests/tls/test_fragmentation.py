@@ -9,7 +9,7 @@ import pytest
 
 from glasslock.registry import AlertDescription, ContentType, HandshakeType, Side
 from glasslock.tls import DangerousAcceptAnyCertificate, HandshakeDone
-from glasslock.tls.record import MAX_FRAGMENT
+from glasslock.tls.protection import MAX_FRAGMENT
 
 from .decryptor import records
 from .minted import client_credential

@@ -12,7 +12,7 @@ from glasslock.tls.keys.key_schedule import KeySchedule, finished_mac, resumptio
 from glasslock.tls.keys.signatures import signed_content, verify
 from glasslock.tls.keys.suites import SUITES_13
 from glasslock.tls.keys.transcript import Transcript
-from glasslock.tls.record import Protection13
+from glasslock.tls.protection import Protection13
 from glasslock.tls.wire.messages import HELLO_RETRY_REQUEST_RANDOM, Certificate, CertificateVerify, ServerHello
 
 from .puppet import CLASSES

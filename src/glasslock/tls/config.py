@@ -28,7 +28,7 @@ from .ech.keys import ECHKey
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
-from .record import MAX_FRAGMENT
+from .protection import MAX_FRAGMENT
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 from .wire.compression import require_available
 

@@ -13,14 +13,13 @@ was received before is in `take_events`. Nothing here reads a clock, a file or a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import ConfigurationError, ConnectionTruncated, GlasslockError, PeerAlert, TLSError
 from ..registry import (
     AlertDescription,
     AlertLevel,
     ContentType,
-    HandshakeType,
     ProtocolVersion,
     Side,
     name_of,
@@ -42,16 +41,16 @@ from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
 from .handshake.client import client_handshake
 from .handshake.context import CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
+from .handshake.incoming import IncomingMessages
 from .handshake.post_handshake import request_client_certificate, send_key_update
 from .handshake.server import server_handshake
 from .keys.hkdf import hash_function
 from .keys.key_schedule import export
 from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
-from .record import RecordReader, RecordWriter, unexpected
+from .protection import Content, unexpected
+from .record import APPLICATION_DATA, RecordReader, RecordWriter
 from .session import Session
-
-_HEADER = 4  # bytes of a handshake message's type and length
 
 
 class Connection:
@@ -64,9 +63,8 @@ class Connection:
         self._writer = RecordWriter()
         self._writer.padding = config.padding
         self._writer.max_fragment = config.max_fragment
-        self._hs = Handshake(config, side, self._reader, self._writer)
-        self._hs.unread = lambda: len(self._messages)
-        self._messages = bytearray()  # handshake bytes that do not make a whole message yet
+        self._messages = IncomingMessages(config.limits)
+        self._hs = Handshake(config, side, self._reader, self._writer, self._messages)
         self._script: Script | None = None
         self._waiting: Wait | Question | None = None
         self._change_cipher_specs = 0
@@ -123,8 +121,13 @@ class Connection:
         if self._received_close or self._canceled:
             return []
         self._reader.feed(data)
-        self._work()
-        return self.take_events()
+        try:
+            self._read_records()
+        except GlasslockError as problem:
+            self._end(problem)
+        hs = self._hs
+        events, hs.events = hs.events, []
+        return events
 
     def receive_eof(self) -> None:
         """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before."""
@@ -151,36 +154,23 @@ class Connection:
             return []
         if isinstance(value, Exception) and not isinstance(value, GlasslockError):
             value = ConfigurationError(f"the question was answered with {value!r}")
-        self._guarded(self._resume, value)
-        self._guarded(self._read_messages, b"")  # the rest of the record that brought the question
-        self._work()
+        try:
+            self._resume(value)
+            self._read_messages(b"")  # the rest of the record that brought the question
+            self._read_records()
+        except GlasslockError as problem:
+            self._end(problem)
         return self.take_events()
 
-    def _work(self) -> None:
-        self._guarded(self._read_records)
-
-    def _guarded(self, work: Any, *arguments: Any) -> None:
-        """Runs a step; whatever TLSError it raises is first told to the peer."""
-        try:
-            work(*arguments)
-            if not isinstance(self._waiting, Question):  # what belongs together waits for the answer
-                self._hs.flush()
-        except TLSError as error:
-            self._fail(error)
-            raise
-        except GlasslockError as error:
-            internal = TLSError(AlertDescription.INTERNAL_ERROR, "internal", str(error))
-            self._fail(internal)
-            raise internal from error
-
     def _read_records(self) -> None:
-        reader = self._reader
-        while not isinstance(self._waiting, Question) and not self._received_close:
-            record = reader.next()
+        """All whole records, until somebody has to decide something."""
+        next_record = self._reader.next
+        while not self._received_close and not isinstance(self._waiting, Question):
+            record = next_record()
             if record is None:
-                return
+                break
             content_type, fragment = record
-            if content_type == ContentType.APPLICATION_DATA:
+            if content_type == APPLICATION_DATA:
                 self._read_data(fragment)
             elif content_type == ContentType.HANDSHAKE:
                 self._read_messages(fragment)
@@ -190,10 +180,16 @@ class Connection:
                 self._read_change_cipher_spec(fragment)
             else:
                 raise unexpected("unknown-record-type", f"a protected record of the unknown type {content_type}")
+        self._flush()
+
+    def _flush(self) -> None:
+        """Queued messages go out together; what belongs together waits for the answer to a question."""
+        if self._hs.pending and not isinstance(self._waiting, Question):
+            self._hs.flush()
 
     def _read_data(self, fragment: bytes) -> None:
         hs = self._hs
-        if self._messages or hs.authenticating:
+        if self._reader.mid_message or hs.authenticating:
             raise unexpected("interleaved", "application data between handshake messages", "RFC 9846 section 5.1")
         early = not hs.application_data
         if early:
@@ -210,31 +206,17 @@ class Connection:
                 hs.tell(DataReceived(time=hs.now(), side=self._side, data=fragment))
 
     def _read_messages(self, fragment: bytes) -> None:
-        self._messages += fragment
-        while len(self._messages) >= _HEADER and not isinstance(self._waiting, Question):
-            messages = self._messages
-            end = _HEADER + int.from_bytes(messages[1:_HEADER], "big")
-            self._check_message_size(messages[0], end - _HEADER)
-            if len(messages) < end:
+        messages = self._messages
+        messages.feed(fragment)
+        while not isinstance(self._waiting, Question):
+            message = messages.next()
+            if message is None:
                 break
-            message = bytes(messages[:end])
-            del messages[:end]
             self._resume(message)
-        self._reader.mid_message = bool(self._messages)
-
-    def _check_message_size(self, kind: int, length: int) -> None:
-        limits = self._config.limits
-        certificate = kind in (HandshakeType.CERTIFICATE, HandshakeType.COMPRESSED_CERTIFICATE)
-        limit = limits.certificate_message if certificate else limits.handshake_message
-        if length > limit:
-            raise TLSError(
-                AlertDescription.ILLEGAL_PARAMETER,
-                "message-too-large",
-                f"{name_of(HandshakeType, kind)} announces {length} bytes; {limit} are allowed",
-            )
+        self._reader.mid_message = messages.unread > 0
 
     def _read_alert(self, fragment: bytes) -> None:
-        if self._messages:
+        if self._messages.unread:
             raise unexpected("interleaved", "an alert inside a handshake message", "RFC 9846 section 5.1")
         if len(fragment) != 2:
             raise TLSError(
@@ -280,7 +262,7 @@ class Connection:
         return self._hs.agreed.version < ProtocolVersion.TLS_1_3 and ProtocolVersion.TLS_1_2 in self._config.versions
 
     def _read_change_cipher_spec(self, fragment: bytes) -> None:
-        if self._messages:
+        if self._messages.unread:
             raise unexpected("interleaved", "ChangeCipherSpec inside a handshake message", "RFC 9846 section 5.1")
         if fragment != b"\x01":
             raise unexpected("bad-change-cipher-spec", "a ChangeCipherSpec other than the byte 1", "RFC 9846 section 5")
@@ -333,7 +315,7 @@ class Connection:
 
     # --- out
 
-    def send_data(self, data: bytes) -> None:
+    def send_data(self, data: Content) -> None:
         """Encrypts application data for the peer; ConfigurationError before the handshake is done."""
         hs = self._hs
         if self._failure is not None:
@@ -346,15 +328,15 @@ class Connection:
             return
         if hs.observer is not None:
             hs.tell(DataSent(time=hs.now(), side=self._side, data=bytes(data)))
-        self._guarded(self._write_data, data)
+        try:
+            # Before a key is used up, the next one takes its place (RFC 9846 section 5.5).
+            if hs.key_update_pending or (self._reader.tls13 and not self._has_room(data)):
+                send_key_update(hs, request_peer=False)
+            self._writer.write(APPLICATION_DATA, data)
+        except GlasslockError as problem:
+            self._end(problem)
 
-    def _write_data(self, data: bytes) -> None:
-        """Before a key is used up, the next one takes its place (RFC 9846 section 5.5)."""
-        if self._hs.key_update_pending or (self._is_tls13 and not self._has_room(data)):
-            send_key_update(self._hs, request_peer=False)
-        self._writer.write(ContentType.APPLICATION_DATA, data)
-
-    def _has_room(self, data: bytes) -> bool:
+    def _has_room(self, data: Content) -> bool:
         """Whether the key may still protect this much."""
         protection = self._writer.protection
         records = len(data) // self._writer.max_fragment + 1
@@ -366,7 +348,11 @@ class Connection:
             raise self._failure
         if not self._hs.application_data or not self._is_tls13 or self._sent_close:
             raise ConfigurationError("keys can be updated in TLS 1.3, after the handshake and before the end")
-        self._guarded(send_key_update, self._hs, request_peer)
+        try:
+            send_key_update(self._hs, request_peer)
+            self._flush()
+        except GlasslockError as problem:
+            self._end(problem)
 
     def data_to_send(self) -> bytes:
         """Everything that has to go to the peer now."""
@@ -386,6 +372,15 @@ class Connection:
         """Ends the connection with an error of the caller's own, such as a policy that was not met."""
         if self._failure is None:
             self._fail(error)
+
+    def _end(self, problem: GlasslockError) -> NoReturn:
+        """Raises what went wrong; but first the peer is told."""
+        if isinstance(problem, TLSError):
+            self._fail(problem)
+            raise problem
+        internal = TLSError(AlertDescription.INTERNAL_ERROR, "internal", str(problem))
+        self._fail(internal)
+        raise internal from problem
 
     def _fail(self, error: TLSError) -> None:
         self._failure = error
@@ -515,7 +510,7 @@ class ClientConnection(Connection):
             self._hs.early_data_writable -= count
             if self._hs.observer is not None:
                 self._hs.tell(DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
-            self._writer.write(ContentType.APPLICATION_DATA, data[:count])
+            self._writer.write(APPLICATION_DATA, data[:count])
             return count
         return 0
 

@@ -18,7 +18,7 @@ class HandshakeDone(Event):
     """Keys are agreed and the peer is who it should be: application data may flow both ways."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would double what a small record costs beside its decryption
 class Data(Event):
     """Application bytes from the peer. `early` is 0-RTT data, which may be a replay (RFC 9846 section 8)."""
 

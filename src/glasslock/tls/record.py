@@ -13,138 +13,36 @@ Each direction has a `Protection` or none. A protection owns one key: replacing 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
-
-from cryptography.exceptions import InvalidTag
+from typing import Final
 
 from ..errors import PeerMisbehaved, TLSError
 from ..registry import AlertDescription, ContentType
-from .keys.suites import TAG_LENGTH, Aead, Suite, Suite12
+from .keys.suites import TAG_LENGTH
+from .protection import (
+    MAX_CIPHERTEXT_13,
+    MAX_FRAGMENT,
+    BadRecordMac,
+    Content,
+    Protection,
+    Received,
+    Record,
+    overflow,
+    unexpected,
+)
 
-HEADER_LENGTH = 5
-MAX_FRAGMENT = 1 << 14
-MAX_CIPHERTEXT_13 = MAX_FRAGMENT + 256
-MAX_CIPHERTEXT_12 = MAX_FRAGMENT + 2048
+HEADER_LENGTH: Final = 5
 # How many records without any content in a row are harmless; more are a way to keep us busy.
-MAX_EMPTY_RECORDS = 32
+MAX_EMPTY_RECORDS: Final = 32
 
-Record = tuple[int, bytes]
 # content type, fragment length, protected, epoch, the whole record: whoever follows the story.
 Listener = Callable[[int, int, bool, str, bytes], None]
 
-_SEQUENCE_LIMIT = (1 << 64) - 1
-_CONTENT_TYPES = frozenset(ContentType)
-
-
-class BadRecordMac(Exception):
-    """The AEAD refused a record; the reader decides whether that is fatal."""
-
-
-class Protection(Protocol):
-    """One direction's key: seals records to send or opens records received."""
-
-    epoch: str
-    sequence: int
-    record_limit: int
-    max_ciphertext: int
-    max_plaintext: int
-
-    def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
-        """A whole record, header included."""
-        ...
-
-    def open(self, header: bytes, body: bytes) -> Record:
-        """The content type and the content; BadRecordMac if it was not made with this key."""
-        ...
-
-
-class Protection13:
-    """AEAD protection of TLS 1.3: the content type is encrypted too (RFC 9846 section 5.2)."""
-
-    __slots__ = ("_aead", "_iv", "epoch", "max_ciphertext", "max_plaintext", "record_limit", "sequence")
-
-    def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
-        self._aead: Aead = suite.aead(key)
-        self._iv = int.from_bytes(iv, "big")
-        self.sequence = 0
-        self.epoch = epoch
-        self.record_limit = suite.record_limit
-        self.max_ciphertext = MAX_CIPHERTEXT_13
-        self.max_plaintext = MAX_FRAGMENT + 1  # content, type and padding
-
-    def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:
-        inner = b"%b%c" % (fragment, content_type)
-        if padding:
-            inner += bytes(padding)
-        header = b"\x17\x03\x03%b" % (len(inner) + TAG_LENGTH).to_bytes(2, "big")
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        self.sequence += 1
-        return header + self._aead.encrypt(nonce, inner, header)
-
-    def open(self, header: bytes, body: bytes) -> Record:
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        try:
-            inner = self._aead.decrypt(nonce, body, header)
-        except InvalidTag:
-            raise BadRecordMac from None
-        self.sequence += 1
-        if len(inner) > self.max_plaintext:
-            raise _overflow("plaintext-too-long", f"a record holds {len(inner)} bytes after decryption")
-        content_type = inner[-1] if inner else 0
-        if content_type == 0:
-            inner = inner.rstrip(b"\0")
-            if not inner:
-                raise unexpected("padding-only", "a protected record has no content type", "RFC 9846 section 5.4")
-            content_type = inner[-1]
-        return content_type, inner[:-1]
-
-
-class Protection12:
-    """AEAD protection of TLS 1.2 (RFC 5246 section 6.2.3.3): GCM (RFC 5288) and ChaCha20 (RFC 7905)."""
-
-    __slots__ = ("_aead", "_explicit", "_iv", "epoch", "max_ciphertext", "max_plaintext", "record_limit", "sequence")
-
-    def __init__(self, suite: Suite12, key: bytes, fixed_iv: bytes) -> None:
-        self._aead: Aead = suite.aead(key)
-        self._explicit = suite.explicit_nonce_length
-        self._iv = int.from_bytes(fixed_iv, "big") << 8 * self._explicit
-        self.sequence = 0
-        self.epoch = "application"
-        self.record_limit = suite.record_limit
-        self.max_ciphertext = MAX_CIPHERTEXT_12
-        self.max_plaintext = MAX_FRAGMENT
-
-    def seal(self, content_type: int, fragment: bytes, padding: int = 0) -> bytes:  # noqa: ARG002
-        sequence = self.sequence.to_bytes(8, "big")
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        self.sequence += 1
-        associated = b"%b%c\x03\x03%b" % (sequence, content_type, len(fragment).to_bytes(2, "big"))
-        body = nonce[12 - self._explicit :] + self._aead.encrypt(nonce, fragment, associated)
-        return b"%c\x03\x03%b%b" % (content_type, len(body).to_bytes(2, "big"), body)
-
-    def open(self, header: bytes, body: bytes) -> Record:
-        explicit = self._explicit
-        length = len(body) - explicit - TAG_LENGTH
-        if length < 0:
-            raise BadRecordMac
-        if explicit:
-            nonce = ((self._iv >> 64 << 64) | int.from_bytes(body[:explicit], "big")).to_bytes(12, "big")
-        else:
-            nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
-        # The version in the associated data is the negotiated one, whatever the header says.
-        associated = b"%b%c\x03\x03%b" % (
-            self.sequence.to_bytes(8, "big"),
-            header[0],
-            length.to_bytes(2, "big"),
-        )
-        try:
-            fragment = self._aead.decrypt(nonce, body[explicit:], associated)
-        except InvalidTag:
-            raise BadRecordMac from None
-        self.sequence += 1
-        if length > self.max_plaintext:
-            raise _overflow("plaintext-too-long", f"a record holds {length} bytes after decryption")
-        return header[0], fragment
+# Plain numbers: every record is compared with them.
+CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
+APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
+_CONTENT_TYPES: Final = frozenset(int(kind) for kind in ContentType)
+_SMALL: Final = 2048  # bytes that are copied faster than looked at through a view
+_SEQUENCE_LIMIT: Final = (1 << 64) - 1
 
 
 class RecordWriter:
@@ -162,27 +60,26 @@ class RecordWriter:
         # An initial ClientHello looks like TLS 1.0, for middleboxes (RFC 9846 section 5.1).
         self.initial_version = b"\x03\x03"
 
-    def write(self, content_type: int, data: bytes) -> None:
+    def write(self, content_type: int, data: Content) -> None:
         """Queues `data` in as many records as it needs; an empty `data` makes one empty record."""
-        limit = self.max_fragment
         if self.closed:
             return
+        limit = self.max_fragment
         if len(data) <= limit:
             self._write_one(content_type, data)
         else:
+            whole = memoryview(data)
             for start in range(0, len(data), limit):
-                self._write_one(content_type, data[start : start + limit])
+                self._write_one(content_type, whole[start : start + limit])
 
-    def _write_one(self, content_type: int, fragment: bytes) -> None:
+    def _write_one(self, content_type: int, fragment: Content) -> None:
         protection = self.protection
-        if protection is None or content_type == ContentType.CHANGE_CIPHER_SPEC:
-            record = b"%c%b%b%b" % (
-                content_type,
-                self.initial_version,
-                len(fragment).to_bytes(2, "big"),
-                fragment,
-            )
-            self._queue(content_type, len(fragment), False, "plaintext", record)
+        if protection is None or content_type == CHANGE_CIPHER_SPEC:
+            header = b"%c%b%b" % (content_type, self.initial_version, len(fragment).to_bytes(2, "big"))
+            record = b"".join((header, fragment))
+            self._out.append(record)
+            if self.listener is not None:
+                self.listener(content_type, len(fragment), False, "plaintext", record)
             return
         if protection.sequence >= _SEQUENCE_LIMIT:
             raise TLSError(None, "sequence-exhausted", "the record sequence number would wrap", "RFC 9846 section 5.3")
@@ -191,19 +88,17 @@ class RecordWriter:
             room = self.max_fragment - len(fragment)
             padding = max(0, min(self.padding(len(fragment)), room))
         record = protection.seal(content_type, fragment, padding)
-        self._queue(content_type, len(fragment), True, protection.epoch, record)
-
-    def _queue(self, content_type: int, length: int, protected: bool, epoch: str, record: bytes) -> None:
         self._out.append(record)
         if self.listener is not None:
-            self.listener(content_type, length, protected, epoch, record)
+            self.listener(content_type, len(fragment), True, protection.epoch, record)
 
     def data_to_send(self) -> bytes:
         """Everything queued since the last call."""
-        if len(self._out) == 1:
-            return self._out.pop()
-        data = b"".join(self._out)
-        self._out.clear()
+        out = self._out
+        if len(out) == 1:
+            return out.pop()
+        data = b"".join(out)
+        out.clear()
         return data
 
 
@@ -224,7 +119,7 @@ class RecordReader:
     )
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer: Received = b""
         self._position = 0
         self._empty = 0
         self._started = False
@@ -237,12 +132,11 @@ class RecordReader:
         # A client that cannot follow the server's flight has no key yet to say so.
         self.may_receive_plain_alert = False
 
-    def feed(self, data: bytes) -> None:
-        """Adds what came from the peer."""
-        if self._position < len(self._buffer):
-            self._buffer = self._buffer[self._position :] + data
-        else:
-            self._buffer = bytes(data)
+    def feed(self, data: Content) -> None:
+        """Adds what came from the peer; to be followed by `next` until that has no more."""
+        rest = self._buffer[self._position :]
+        buffer = b"".join((rest, data)) if rest else bytes(data)
+        self._buffer = buffer if len(buffer) < _SMALL else memoryview(buffer)
         self._position = 0
 
     @property
@@ -255,43 +149,35 @@ class RecordReader:
         while True:
             buffer, start = self._buffer, self._position
             body = start + HEADER_LENGTH
+            if not self._started and start < len(buffer):
+                check_beginning(buffer)
             if body > len(buffer):
-                if not self._started and start < len(buffer):
-                    self._check_beginning(buffer)
-                return None
-            if not self._started:
-                self._check_beginning(buffer)
-            end = body + (buffer[start + 3] << 8 | buffer[start + 4])
-            self._check_header(buffer[start], end - body)
+                break
+            outer = buffer[start]
+            length = buffer[start + 3] << 8 | buffer[start + 4]
+            if outer != APPLICATION_DATA or length > MAX_CIPHERTEXT_13:
+                self._check_header(outer, length)
+            end = body + length
             if end > len(buffer):
-                return None
+                break
             self._position = end
-            record = self._open(buffer[start:body], buffer[body:end])
+            protection = self.protection
+            if protection is None or (self.tls13 and outer != APPLICATION_DATA):
+                record = self._read_unprotected(outer, bytes(buffer[start:end]))
+            else:
+                record = self._read_protected(protection, buffer[start:body], buffer[body:end])
             if record is not None:
                 self._started = True
                 return record
+        self._buffer, self._position = bytes(buffer[start:]), 0  # an idle connection holds on to nothing
+        return None
 
-    def _open(self, header: bytes, body: bytes) -> Record | None:
+    def _read_protected(self, protection: Protection, header: Received, body: Received) -> Record | None:
         """The content of one record; None if it is to be passed over."""
-        protection = self.protection
-        outer = header[0]
-        if protection is None:
-            if self.skippable is not None and outer == ContentType.APPLICATION_DATA:
-                self._skip(len(body))
-                return None
-            if outer != ContentType.APPLICATION_DATA and not body:
-                raise unexpected("empty-fragment", "an empty record of a type that must not be empty")
-            return self._accept(outer, body, False, "plaintext", header + body)
-        if self.tls13 and outer != ContentType.APPLICATION_DATA:
-            if outer == ContentType.CHANGE_CIPHER_SPEC:
-                return self._accept(outer, body, False, "plaintext", header + body)
-            if outer == ContentType.ALERT and self.may_receive_plain_alert and len(body) == 2:
-                return self._accept(outer, body, False, "plaintext", header + body)
-            raise unexpected("plaintext-record", "an unprotected record after keys were agreed", "RFC 9846 section 5")
-        if not self.tls13 and outer == ContentType.CHANGE_CIPHER_SPEC and len(body) == 1:
+        if not self.tls13 and header[0] == CHANGE_CIPHER_SPEC and len(body) == 1:
             raise unexpected("unexpected-change-cipher-spec", "a second ChangeCipherSpec")
         try:
-            content_type, fragment = protection.open(header, body)
+            record = protection.open(header, body)
         except BadRecordMac:
             if self.skippable is not None:
                 self._skip(len(body))
@@ -304,23 +190,45 @@ class RecordReader:
             ) from None
         self.skippable = None
         self.may_receive_plain_alert = False
-        if self.tls13 and content_type == ContentType.CHANGE_CIPHER_SPEC:
+        content_type, fragment = record
+        if content_type == APPLICATION_DATA and fragment:
+            self._empty = 0
+        elif self.tls13 and content_type == CHANGE_CIPHER_SPEC:
             raise unexpected("protected-change-cipher-spec", "a protected ChangeCipherSpec", "RFC 9846 section 5")
-        return self._accept(content_type, fragment, True, protection.epoch, header + body)
-
-    def _accept(self, content_type: int, fragment: bytes, protected: bool, epoch: str, raw: bytes) -> Record:
-        if fragment:
-            if content_type != ContentType.CHANGE_CIPHER_SPEC:
-                self._empty = 0
-        elif content_type == ContentType.APPLICATION_DATA:
-            self._empty += 1
-            if self._empty > MAX_EMPTY_RECORDS:
-                raise unexpected("too-many-empty-records", f"more than {MAX_EMPTY_RECORDS} empty records in a row")
         else:
-            raise unexpected("empty-fragment", "an empty record of a type that must not be empty")
+            self._count_empty(content_type, fragment)
         if self.listener is not None:
-            self.listener(content_type, len(fragment), protected, epoch, raw)
-        return content_type, fragment
+            self.listener(content_type, len(fragment), True, protection.epoch, b"".join((header, body)))
+        return record
+
+    def _read_unprotected(self, outer: int, raw: bytes) -> Record | None:
+        """Before there are keys, and the two kinds of record that TLS 1.3 leaves in plaintext after that."""
+        body = raw[HEADER_LENGTH:]
+        if self.protection is None:
+            if self.skippable is not None and outer == APPLICATION_DATA:
+                self._skip(len(body))
+                return None
+        elif outer != CHANGE_CIPHER_SPEC:
+            alert = outer == ContentType.ALERT and self.may_receive_plain_alert and len(body) == 2
+            if not alert:
+                raise unexpected(
+                    "plaintext-record", "an unprotected record after keys were agreed", "RFC 9846 section 5"
+                )
+        self._count_empty(outer, body)
+        if self.listener is not None:
+            self.listener(outer, len(body), False, "plaintext", raw)
+        return outer, body
+
+    def _count_empty(self, content_type: int, fragment: bytes) -> None:
+        if fragment:
+            if content_type != CHANGE_CIPHER_SPEC:
+                self._empty = 0
+            return
+        if content_type != APPLICATION_DATA:
+            raise _empty_fragment()
+        self._empty += 1
+        if self._empty > MAX_EMPTY_RECORDS:
+            raise unexpected("too-many-empty-records", f"more than {MAX_EMPTY_RECORDS} empty records in a row")
 
     def _skip(self, length: int) -> None:
         if self.mid_message:
@@ -338,33 +246,29 @@ class RecordReader:
     def _check_header(self, outer: int, length: int) -> None:
         if outer not in _CONTENT_TYPES:
             raise unexpected("unknown-record-type", f"a record of the unknown type {outer}", "RFC 9846 section 5")
-        if self.protection is None:
-            limit = MAX_CIPHERTEXT_13 if outer == ContentType.APPLICATION_DATA else MAX_FRAGMENT
-        else:
+        if self.protection is not None:
             limit = self.protection.max_ciphertext
+        else:
+            limit = MAX_CIPHERTEXT_13 if outer == APPLICATION_DATA else MAX_FRAGMENT
         if length > limit:
-            raise _overflow("record-too-long", f"a record announces {length} bytes; {limit} are allowed")
-
-    def _check_beginning(self, buffer: bytes) -> None:
-        """The first bytes tell whether the peer speaks TLS at all."""
-        start = bytes(buffer[:8])
-        if start[0] in _CONTENT_TYPES:
-            return
-        for method in (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE "):
-            if start.startswith(method) or (len(start) >= 4 and method.startswith(start)):
-                raise unexpected("http-request", "the peer sent an HTTP request without TLS")
-        if start.startswith(b"CONNE"):
-            raise unexpected("https-proxy-request", "the peer sent an HTTP CONNECT request, as to a proxy")
-        if start.startswith(b"HTTP/"):
-            raise unexpected("plain-http", "the peer answered in plain HTTP: this port does not speak TLS")
-        if len(start) >= HEADER_LENGTH:
-            raise unexpected("not-tls", f"the peer does not speak TLS: it begins with {start!r}")
+            raise overflow("record-too-long", f"a record announces {length} bytes; {limit} are allowed")
 
 
-def unexpected(code: str, message: str, rule: str = "RFC 9846 section 5") -> PeerMisbehaved:
-    """The exception for a record or message that must not come now."""
-    return PeerMisbehaved(AlertDescription.UNEXPECTED_MESSAGE, code, message, rule)
+def check_beginning(buffer: Received) -> None:
+    """The first bytes tell whether the peer speaks TLS at all."""
+    start = bytes(buffer[:8])
+    if start[0] in _CONTENT_TYPES:
+        return
+    for method in (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE "):
+        if start.startswith(method) or (len(start) >= 4 and method.startswith(start)):
+            raise unexpected("http-request", "the peer sent an HTTP request without TLS")
+    if start.startswith(b"CONNE"):
+        raise unexpected("https-proxy-request", "the peer sent an HTTP CONNECT request, as to a proxy")
+    if start.startswith(b"HTTP/"):
+        raise unexpected("plain-http", "the peer answered in plain HTTP: this port does not speak TLS")
+    if len(start) >= HEADER_LENGTH:
+        raise unexpected("not-tls", f"the peer does not speak TLS: it begins with {start!r}")
 
 
-def _overflow(code: str, message: str) -> PeerMisbehaved:
-    return PeerMisbehaved(AlertDescription.RECORD_OVERFLOW, code, message, "RFC 9846 section 5")
+def _empty_fragment() -> PeerMisbehaved:
+    return unexpected("empty-fragment", "an empty record of a type that must not be empty")

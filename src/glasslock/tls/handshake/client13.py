@@ -32,7 +32,7 @@ from ..events import EarlyDataRefused
 from ..keys import groups as key_groups
 from ..keys.key_schedule import KeySchedule
 from ..keys.suites import SUITES_13
-from ..record import unexpected
+from ..protection import unexpected
 from ..wire import extensions as ext
 from ..wire.messages import (
     Certificate,

@@ -15,9 +15,11 @@ from ..config import Config
 from ..events import Event
 from ..keys.key_schedule import fingerprint
 from ..keys.transcript import Transcript
-from ..record import MAX_FRAGMENT, Protection, RecordReader, RecordWriter, unexpected
+from ..protection import MAX_FRAGMENT, Protection, unexpected
+from ..record import RecordReader, RecordWriter
 from ..wire.messages import HEADER_LENGTH, Message
 from .agreed import Agreed
+from .incoming import IncomingMessages
 
 _IDENTIFYING: Final = frozenset(
     {
@@ -65,7 +67,6 @@ class Handshake:
     """One handshake in progress."""
 
     __slots__ = (
-        "_pending",
         "_put_back",
         "agreed",
         "application_data",
@@ -77,6 +78,7 @@ class Handshake:
         "early_data_writable",
         "events",
         "final_transcript",
+        "incoming",
         "key_log",
         "key_update_awaited",
         "key_update_pending",
@@ -84,6 +86,7 @@ class Handshake:
         "may_send",
         "now",
         "observer",
+        "pending",
         "read_secret",
         "reader",
         "receive_limit",
@@ -91,16 +94,18 @@ class Handshake:
         "side",
         "skip_hello_requests",
         "transcript",
-        "unread",
         "write_secret",
         "writer",
     )
 
-    def __init__(self, config: Config, side: Side, reader: RecordReader, writer: RecordWriter) -> None:
+    def __init__(
+        self, config: Config, side: Side, reader: RecordReader, writer: RecordWriter, incoming: IncomingMessages
+    ) -> None:
         self.config = config
         self.side = side
         self.reader = reader
         self.writer = writer
+        self.incoming = incoming
         self.observer = config.observer
         self.key_log = config.key_log
         self.now = config.clock
@@ -122,8 +127,7 @@ class Handshake:
         self.final_transcript: Transcript | None = None  # for authentication after the handshake
         self.skip_hello_requests = False  # TLS 1.2: a HelloRequest may come at any time (client)
         self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
-        self.unread: Callable[[], int] = lambda: 0  # bytes of handshake messages not yet taken
-        self._pending: list[bytes] = []
+        self.pending: list[bytes] = []  # messages of ours that wait for their record
         self._put_back: bytes | None = None
 
     # --- messages
@@ -139,7 +143,7 @@ class Handshake:
 
     def queue(self, kind: HandshakeType, raw: bytes) -> None:
         """The same for a message that is not itself part of the transcript: the outer hello of ECH."""
-        self._pending.append(raw)
+        self.pending.append(raw)
         self._tell_sent(kind, raw)
 
     def send_at_once(self, message: Message) -> None:
@@ -166,9 +170,9 @@ class Handshake:
 
     def flush(self) -> None:
         """Hands the queued messages to the record layer; they must not straddle a change of keys."""
-        if self._pending:
-            data = b"".join(self._pending)
-            self._pending.clear()
+        if self.pending:
+            data = b"".join(self.pending)
+            self.pending.clear()
             self.writer.write(ContentType.HANDSHAKE, data)
 
     @overload
@@ -244,7 +248,7 @@ class Handshake:
 
     def refuse_unread(self, problem: str) -> None:
         """The peer's record must end where its message ends (RFC 9846 section 5.1)."""
-        if self.unread():
+        if self.incoming.unread:
             raise unexpected("excess-handshake-data", problem, "RFC 9846 section 5.1")
 
     def limit_records(self, ours: int | None, theirs: int) -> None:

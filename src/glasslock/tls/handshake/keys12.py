@@ -15,7 +15,7 @@ from ..keys.hkdf import HashFunction, hash_function
 from ..keys.key_schedule import fingerprint
 from ..keys.signatures import verify
 from ..keys.suites import SUITES_12, Suite12
-from ..record import Protection12
+from ..protection import Protection12
 from ..wire.messages import Finished
 from .authentication import PeerKey, choose_scheme, no_common_scheme, sign
 from .context import CHANGE_CIPHER_SPEC, Handshake, Question, Wait, illegal

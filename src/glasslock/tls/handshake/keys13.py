@@ -12,7 +12,7 @@ from ..keys.key_schedule import (
     traffic_key_and_iv,
 )
 from ..keys.suites import SUITES_13
-from ..record import Protection13
+from ..protection import Protection13
 from ..wire.messages import Finished
 from .context import Handshake
 

@@ -12,7 +12,7 @@ from ..events import CertificateDeclined, ClientAuthenticated, TicketReceived
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import finished_mac, resumption_psk
 from ..keys.suites import SUITES_13
-from ..record import unexpected
+from ..protection import unexpected
 from ..session import MAX_TICKET_LIFETIME, Session
 from ..wire import extensions as ext
 from ..wire.messages import (

@@ -17,12 +17,15 @@ from ...registry import CipherSuite
 TAG_LENGTH = 16  # bytes, for every AEAD here
 
 
+Buffer = bytes | bytearray | memoryview
+
+
 class Aead(Protocol):
     """What a record needs of pyca's AEAD classes."""
 
-    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+    def encrypt(self, nonce: bytes, data: Buffer, associated_data: Buffer | None) -> bytes: ...
 
-    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+    def decrypt(self, nonce: bytes, data: Buffer, associated_data: Buffer | None) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
