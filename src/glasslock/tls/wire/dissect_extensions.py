@@ -124,7 +124,7 @@ EXTENSIONS: dict[int, Extension] = {
     # struct { NameType name_type; select (name_type) { case host_name: HostName; } name; } ServerName
     # ServerName server_name_list<1..2^16-1>  (RFC 6066 section 3)
     ExtensionType.SERVER_NAME: Extension(
-        "Which site is wanted, so that one address can serve many; everyone on the path can read it.",
+        "Which site is wanted, so that one address can serve many; in an open hello everyone on the path can read it.",
         offer=(
             List(
                 "server_name_list",

@@ -69,7 +69,8 @@ CLIENT_HELLO = Message(
         Opaque("legacy_compression_methods", 1, "Always “none”: compressing secrets gives them away (CRIME)."),
         Extensions(Place.CLIENT_HELLO, optional=True),
     ),
-    "The client says what it can do, and makes a first offer of keys. Everyone on the path can read this.",
+    "The client says what it can do, and makes a first offer of keys. Unless it travels inside another one, "
+    "everyone on the path can read this.",
 )
 
 
