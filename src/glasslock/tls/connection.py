@@ -129,13 +129,20 @@ class Connection:
         events, hs.events = hs.events, []
         return events
 
-    def receive_eof(self) -> None:
-        """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before."""
+    def receive_eof(self, problem: str = "") -> None:
+        """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before.
+
+        `problem` is what the transport says of it, if it did not end in peace: "Connection reset by peer".
+        """
         if self._failure is not None or self._received_close or self._canceled:
             return
-        error = ConnectionTruncated()
-        if not self._hs.application_data:
-            error = ConnectionTruncated("the peer cut the connection in the middle of the handshake")
+        how = f" ({problem})" if problem else ""
+        if self._hs.application_data:
+            error = ConnectionTruncated(f"the connection ended without close_notify: data may be missing{how}")
+        else:
+            if self._side is Side.SERVER and self._hs.agreed.own_chain:
+                how += ": it has seen our certificate, and may not trust it"
+            error = ConnectionTruncated(f"the peer cut the connection in the middle of the handshake{how}")
         self._failure = error
         self._tell_closed(clean=False, problem=error.message)
         raise error
