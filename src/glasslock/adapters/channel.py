@@ -1,0 +1,333 @@
+"""One TLS connection over something that carries bytes: what all doors of this package share.
+
+The engine is sans-IO; a `Channel` moves its bytes over a `Transport` and keeps order when threads meet:
+
+    reader  one thread at a time takes bytes off the wire; it may block there
+    writer  one thread at a time has data to send, and sees it through
+    wire    one thread at a time puts bytes on the wire, in the order in which the engine made them
+    state   the engine itself; never held while anything blocks
+
+So one thread can read while another writes. What the engine has to say on its own account (alerts, key
+updates) goes out with whoever comes by: a reader never waits for a writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from typing import Protocol
+
+from ..errors import ConfigurationError, NegotiationFailed, TLSError
+from ..registry import AlertDescription
+from ..tls import CertificateDeclined, Connection, Data, Event, ServerConnection, Session, TicketReceived, Undecided
+from ..tls.record import HEADER_LENGTH
+
+WRITE_CHUNK = 1 << 16  # bytes that one write on a socket encrypts at most: four records
+READ_AHEAD = 1 << 17  # bytes taken off the wire at once, where reading ahead is allowed
+_MAX_RECORD = (1 << 14) + 2048  # bytes of the longest body that either version allows
+
+
+class WantRead(BlockingIOError):
+    """Nothing more can happen before bytes arrive."""
+
+
+class WantWrite(BlockingIOError):
+    """Nothing more can happen before the transport takes bytes."""
+
+
+class Transport(Protocol):
+    """What carries the bytes. `deadline` is a reading of `time.monotonic`, None if there is none."""
+
+    def recv(self, limit: int, deadline: float | None) -> bytes:
+        """At most `limit` bytes; b"" at the end of the stream. BlockingIOError if there is nothing now."""
+        ...
+
+    def send(self, data: memoryview, deadline: float | None) -> int:
+        """How many of the bytes were taken. BlockingIOError if none can be taken now."""
+        ...
+
+    def timeout(self) -> float | None:
+        """Seconds that one operation may take; None: as long as it needs, 0: it must not wait."""
+        ...
+
+
+class Channel:
+    """A connection on its way over a transport. Errors are the engine's `TLSError` and the transport's own OSError.
+
+    `record_by_record`: never take more off the wire than the record that is wanted, for users who ask the
+    transport itself whether there is something to read. `whole_writes`: a write takes everything.
+    `require_certificate`: a client that is asked after the handshake must show one.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        transport: Transport,
+        *,
+        record_by_record: bool = False,
+        whole_writes: bool = False,
+        require_certificate: bool = False,
+    ) -> None:
+        self.connection = connection
+        self.session: Session | None = None  # the newest ticket
+        self._transport = transport
+        self._record_by_record = record_by_record
+        self._whole_writes = whole_writes
+        self._require_certificate = require_certificate
+        self._reader = threading.Lock()
+        self._writer = threading.Lock()
+        self._wire = threading.Lock()
+        self._state = threading.RLock()
+        self._plain: deque[memoryview] = deque()
+        self._partial = b""  # a record of which the rest is still under way
+        self._unsent: deque[memoryview] = deque()
+        self._closed = False
+        self._committed = 0  # bytes of a write that is encrypted but not all on the wire
+
+    @property
+    def pending(self) -> int:
+        """Bytes that can be read at once."""
+        return sum(len(chunk) for chunk in self._plain)
+
+    def handshake(self) -> None:
+        """Agrees on keys, if that is not done yet."""
+        deadline = self._deadline()
+        with self._reader:
+            self._handshake(deadline)
+
+    def read(self, limit: int) -> bytes:
+        """At least one byte and at most `limit`; b"" once the peer has said close_notify."""
+        if limit <= 0:
+            return b""
+        chunk = self._next_chunk(limit)
+        return b"" if chunk is None else bytes(chunk)
+
+    def read_into(self, buffer: memoryview) -> int:
+        """The same into a writable buffer of bytes; returns how many."""
+        if not buffer:
+            return 0
+        chunk = self._next_chunk(len(buffer))
+        if chunk is None:
+            return 0
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
+
+    def write(self, data: memoryview) -> int:
+        """Sends bytes and returns how many; it may be fewer than given, unless writes are whole.
+
+        If the transport does not take all of it (WantWrite, TimeoutError), what was encrypted stays committed:
+        the next call must be for the same data, sends the rest and returns the length of the first try.
+        """
+        deadline = self._deadline()
+        if not self.connection.handshake_done:
+            with self._reader:
+                self._handshake(deadline)
+        with self._writer:
+            if self._closed:
+                raise TLSError(None, "protocol-is-shutdown", "nothing can be sent after close_notify")
+            if not self._committed:
+                chunk = bytes(data if self._whole_writes else data[:WRITE_CHUNK])
+                with self._state:
+                    self.connection.send_data(chunk)
+                self._committed = len(chunk)
+            elif self._committed > len(data):
+                raise ConfigurationError("a write that was cut short must be repeated with the same data")
+            self._flush(deadline)
+            taken, self._committed = self._committed, 0
+            return taken
+
+    def shutdown(self) -> None:
+        """Says close_notify, and waits for the peer's."""
+        deadline = self._deadline()
+        self.close()
+        with self._reader:
+            while self.connection.handshake_done and not self.connection.peer_closed:
+                if self._plain:
+                    raise TLSError(
+                        None,
+                        "application-data-after-close-notify",
+                        "the peer still sends data: read until its close_notify before closing",
+                        "RFC 9846 section 6.1",
+                    )
+                self._raise_failure()
+                self._pull(deadline)
+
+    def close(self) -> None:
+        """Says close_notify, and does not wait."""
+        self._closed = True
+        with self._state:
+            self.connection.close()
+        self._flush(self._deadline())
+
+    def abort(self, error: TLSError) -> None:
+        """Ends the connection for a reason of the user's; whatever there is to say is said if it can be."""
+        with self._state:
+            self.connection.abort(error)
+        self._say_why()
+
+    def request_client_certificate(self) -> None:
+        """Asks a client who it is, after the handshake."""
+        if not isinstance(self.connection, ServerConnection):
+            raise ConfigurationError("only a server asks for a client's certificate")
+        with self._state:
+            self.connection.request_client_certificate()
+        self._flush(self._deadline())
+
+    # --- in
+
+    def _next_chunk(self, limit: int) -> memoryview | None:
+        """At most `limit` decrypted bytes; None after close_notify."""
+        deadline = self._deadline()
+        with self._reader:
+            self._handshake(deadline)
+            while not self._plain:
+                if self.connection.peer_closed:
+                    return None
+                self._raise_failure()
+                self._pull(deadline)
+            chunk = self._plain.popleft()
+            if len(chunk) > limit:
+                self._plain.appendleft(chunk[limit:])
+                return chunk[:limit]
+            return chunk
+
+    def _handshake(self, deadline: float | None) -> None:
+        connection = self.connection
+        if connection.handshake_done:
+            return
+        self._raise_failure()
+        if self._closed:
+            raise TLSError(None, "protocol-is-shutdown", "the connection was closed before its handshake was done")
+        self._flush(deadline)
+        while not connection.handshake_done:
+            self._pull(deadline)
+            self._raise_failure()
+            self._flush(deadline)
+
+    def _raise_failure(self) -> None:
+        failure = self.connection.failure
+        if failure is not None:
+            raise failure
+
+    def _pull(self, deadline: float | None) -> None:
+        """Takes from the wire once, and hands it to the engine, which remembers what was wrong with it."""
+        received = self._receive_record(deadline) if self._record_by_record else self._receive(READ_AHEAD, deadline)
+        with self._state:
+            try:
+                if received:
+                    events = self.connection.receive_data(received)
+                else:
+                    self.connection.receive_eof()
+                    events = []
+            except TLSError:
+                events = self.connection.take_events()
+            self._sort(events)
+        if self.connection.failure is not None:
+            self._say_why()
+        else:
+            self._flush_in_passing(deadline)
+
+    def _sort(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Data):
+                self._plain.append(memoryview(event.data))
+            elif isinstance(event, TicketReceived):
+                self.session = event.session
+            elif isinstance(event, CertificateDeclined) and self._require_certificate:
+                self.connection.abort(
+                    NegotiationFailed(
+                        AlertDescription.CERTIFICATE_REQUIRED,
+                        "certificate-required",
+                        "the client sent no certificate, and this server requires one",
+                        "RFC 9846 section 4.7.2",
+                    )
+                )
+            elif isinstance(event, Undecided):
+                raise ConfigurationError("this adapter has nobody to put a deferred question to")
+
+    def _receive(self, limit: int, deadline: float | None) -> bytes:
+        try:
+            return self._transport.recv(limit, deadline)
+        except BlockingIOError:
+            raise WantRead from None
+        except TimeoutError:
+            raise
+        except OSError as problem:
+            self._tell_end(f"{problem.strerror or problem}")
+            raise
+
+    def _tell_end(self, problem: str) -> None:
+        """The transport broke: the engine keeps that as the end of its story."""
+        with self._state, contextlib.suppress(TLSError):
+            self.connection.receive_eof(problem)
+
+    def _receive_record(self, deadline: float | None) -> bytes:
+        """One record: header, then body. What arrived before the transport ran dry is kept for the next time."""
+        while True:
+            partial = self._partial
+            if len(partial) < HEADER_LENGTH:
+                missing = HEADER_LENGTH - len(partial)
+            else:
+                missing = HEADER_LENGTH + (partial[3] << 8 | partial[4]) - len(partial)
+                if missing <= 0 or not _can_be_a_header(partial):
+                    self._partial = b""
+                    return partial
+            data = self._receive(missing, deadline)
+            if not data:
+                return b""  # inside a record or between two: it is the end
+            self._partial = partial + data if partial else data
+            if deadline is not None and time.monotonic() > deadline:
+                raise TimeoutError
+
+    # --- out
+
+    def _deadline(self) -> float | None:
+        timeout = self._transport.timeout()
+        return time.monotonic() + timeout if timeout else None
+
+    def _flush(self, deadline: float | None, *, wait: bool = True) -> None:
+        """Puts on the wire what the engine has made. With `wait=False` it is left to whoever is at it already."""
+        while True:
+            with self._state:
+                data = self.connection.data_to_send()
+                if data:
+                    self._unsent.append(memoryview(data))
+            if not self._unsent:
+                return
+            if not self._wire.acquire(blocking=wait):
+                return
+            try:
+                self._send(deadline)
+            finally:
+                self._wire.release()
+
+    def _send(self, deadline: float | None) -> None:
+        unsent = self._unsent
+        while unsent:
+            try:
+                sent = self._transport.send(unsent[0], deadline)
+            except BlockingIOError:
+                raise WantWrite from None
+            if sent == len(unsent[0]):
+                unsent.popleft()
+            else:
+                unsent[0] = unsent[0][sent:]
+
+    def _flush_in_passing(self, deadline: float | None) -> None:
+        """A reader sends what it can without waiting for a writer, nor for the wire."""
+        if not self.connection.handshake_done:
+            return
+        with contextlib.suppress(OSError):  # what could not be sent is still queued, for the next writer to learn
+            self._flush(deadline, wait=False)
+
+    def _say_why(self) -> None:
+        """The alert goes out if it can; that it cannot is not what went wrong."""
+        with contextlib.suppress(OSError):
+            self._flush(self._deadline(), wait=False)
+
+
+def _can_be_a_header(data: bytes) -> bool:
+    """Whether to wait for the body; whatever cannot be TLS goes to the engine at once, which says what it is."""
+    return 20 <= data[0] <= 23 and data[1] == 3 and (data[3] << 8 | data[4]) <= _MAX_RECORD

@@ -1,0 +1,119 @@
+"""What carries the bytes of a `Channel`: a socket, somebody else's socket, or two buffers in memory."""
+
+from __future__ import annotations
+
+import _socket
+import selectors
+import socket
+import ssl
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class SocketTransport:
+    """A socket of our own: never blocks inside the kernel, so deadlines are exact and threads do not disturb.
+
+    `seconds` is what one operation may take; None: as long as it needs.
+    """
+
+    def __init__(self, sock: socket.socket, seconds: float | None) -> None:
+        sock.setblocking(False)
+        self.socket = sock
+        self.seconds = seconds
+
+    def recv(self, limit: int, deadline: float | None) -> bytes:
+        while True:
+            try:
+                return self.socket.recv(limit)
+            except BlockingIOError:
+                wait(self.socket, selectors.EVENT_READ, deadline)
+
+    def send(self, data: memoryview, deadline: float | None) -> int:
+        while True:
+            try:
+                return self.socket.send(data)
+            except BlockingIOError:
+                wait(self.socket, selectors.EVENT_WRITE, deadline)
+
+    def timeout(self) -> float | None:
+        return self.seconds
+
+
+def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
+    """Until the socket is ready; TimeoutError when the deadline has passed."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, event)
+        remaining = None if deadline is None else deadline - time.monotonic()
+        if (remaining is not None and remaining <= 0) or not selector.select(remaining):
+            raise TimeoutError
+
+
+class BorrowedSocket:
+    """Somebody else's socket, with the time limit that they gave it.
+
+    An `ssl.SSLSocket` is itself a socket: below its own recv and send, which ask us, are those of the C layer.
+    Anything else is asked through its own methods: a socket of gevent, or a TLS socket that is to carry another.
+    A real socket is referred to weakly, for it holds what holds us.
+    """
+
+    def __init__(self, sock: Any, *, below: bool) -> None:
+        kind = _socket.socket if below else type(sock)
+        self._recv, self._send = kind.recv, kind.send
+        self._sock: Callable[[], Any] = weakref.ref(sock) if below else lambda: sock
+
+    @property
+    def socket(self) -> Any:
+        """The socket; ssl.SSLError if it is gone."""
+        sock = self._sock()
+        if sock is None:
+            raise ssl.SSLError(ssl.SSL_ERROR_SYSCALL, "Underlying socket connection gone")
+        return sock
+
+    def recv(self, limit: int, deadline: float | None) -> bytes:  # noqa: ARG002 - the socket has its own limit
+        try:
+            return bytes(self._recv(self.socket, limit))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def send(self, data: memoryview, deadline: float | None) -> int:  # noqa: ARG002
+        try:
+            return int(self._send(self.socket, data))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def timeout(self) -> float | None:
+        timeout: float | None = self.socket.gettimeout()
+        return timeout
+
+
+class Buffer(Protocol):
+    """What `ssl.MemoryBIO` offers."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def write(self, data: Any, /) -> int: ...
+
+
+class BufferTransport:
+    """The two buffers of an event loop, which moves the bytes itself. What is not there yet is no reason to wait."""
+
+    def __init__(self, incoming: Buffer, outgoing: Buffer) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+
+    def recv(self, limit: int, deadline: float | None) -> bytes:  # noqa: ARG002 - nothing here takes time
+        data = self._incoming.read(limit)
+        if not data and not self._incoming.eof:
+            raise BlockingIOError
+        return data
+
+    def send(self, data: memoryview, deadline: float | None) -> int:  # noqa: ARG002
+        return self._outgoing.write(data)
+
+    def timeout(self) -> float | None:
+        return 0.0
