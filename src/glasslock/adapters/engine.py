@@ -1,0 +1,425 @@
+"""What `ssl.SSLObject` and `ssl.SSLSocket` find behind `_sslobj`: our engine in the shape of `_ssl._SSLSocket`.
+
+Both are thin facades of the standard library over such an object; so with this one behind them they are real
+in every way that other code looks at, and yet every byte on the wire is ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import ssl
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from cryptography import x509
+
+from ..errors import ConnectionTruncated, GlasslockError, NegotiationFailed, TLSError
+from ..registry import AlertDescription
+from ..tls import ClientConnection, Connection, Credential, ServerConfig, ServerConnection, Session
+from ..tls.config import ClientHelloInfo
+from ..tls.handshake.choices import from_config
+from ..trace import PathTried, TraceRecord
+from . import names
+from .blocking import both
+from .channel import Channel, Transport, WantRead, WantWrite
+from .failures import ssl_error, want_read, want_write
+from .peercert import PeerCertificate, decode
+from .recorder import TraceRecorder
+from .settings import Settings, client_config, server_config
+from .transports import BorrowedSocket, BufferTransport
+
+P = ParamSpec("P")
+R = TypeVar("R")
+E = TypeVar("E", bound="Engine")
+
+
+def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable[Concatenate[E, P], R]]:
+    """Whatever goes wrong in an operation leaves it as `ssl` would raise it: event loops wait for nothing else."""
+
+    def decorate(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
+        def operate(self: E, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return method(self, *args, **kwargs)
+            except WantRead:
+                raise want_read() from None
+            except WantWrite:
+                raise want_write() from None
+            except TimeoutError:
+                raise TimeoutError(f"The {name} operation timed out") from None
+            except OSError:
+                raise  # the socket's own
+            except Exception as error:
+                if not isinstance(error, GlasslockError):
+                    self.abandon(error)
+                raise ssl_error(error) from error
+
+        functools.update_wrapper(operate, method)
+        return operate
+
+    return decorate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EngineSession:
+    """What `ssl.SSLSession` is to OpenSSL: to be handed to a later connection as its `session`."""
+
+    session: Session = dataclasses.field(repr=False)
+
+    @property
+    def id(self) -> bytes:
+        return self.session.session_id or hashlib.sha256(self.session.ticket).digest()
+
+    @property
+    def time(self) -> int:
+        """When it was made, in seconds since the epoch."""
+        return int(self.session.issued_at)
+
+    @property
+    def timeout(self) -> int:
+        """How long it is good for, in seconds."""
+        return self.session.lifetime
+
+    @property
+    def ticket_lifetime_hint(self) -> int:
+        return self.session.lifetime
+
+    @property
+    def has_ticket(self) -> bool:
+        return bool(self.session.ticket)
+
+
+class Engine:
+    """One connection, over the two buffers of an event loop or over a socket.
+
+    The connection begins with the first operation, so that until then its context, session and name can be set.
+    References to the owner are weak: the owner holds the engine, and nothing holds the owner but its user.
+    """
+
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        settings: Settings,
+        transport: Transport,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        owner: object | None = None,
+        session: EngineSession | None = None,
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._transport = transport
+        self._owner = weakref.ref(owner) if owner is not None else None
+        self._beginning = threading.Lock()
+        self._channel: Channel | None = None
+        self._server_config: ServerConfig | None = None
+        self._offered: tuple[int, ...] = ()
+        self._sni_called = False
+        self._recorder = TraceRecorder() if settings.keep_trace else None
+        self._session: EngineSession | None = None
+        self.server_side = bool(server_side)
+        self.server_hostname = _checked_hostname(server_hostname)
+        if session is not None:
+            self.session = session
+
+    # --- operations
+
+    @_operation("handshake")
+    def do_handshake(self) -> None:
+        """Agrees on keys; does nothing if that is done."""
+        self._begin().handshake()
+        self._after_handshake()
+
+    def read(self, length: int = 1024, buffer: Any = None) -> bytes | int:
+        """At most `length` decrypted bytes, or how many were put into `buffer`; none once the peer has closed."""
+        if buffer is None:
+            if length < 0:
+                raise ValueError("size should not be negative")
+            return self._read(length)
+        with memoryview(buffer) as view, view.cast("B") as room:
+            if room.readonly:
+                raise TypeError("read-write bytes-like object expected")
+            return self._read_into(room[:length] if 0 < length < len(room) else room)
+
+    def write(self, data: Any) -> int:
+        """Encrypts bytes and returns how many: all of them over buffers, as many as it likes over a socket."""
+        with memoryview(data) as view, view.cast("B") as flat:
+            return self._write(flat)
+
+    @_operation("read")
+    def _read(self, length: int) -> bytes:
+        channel = self._channel or self._begin()
+        try:
+            return channel.read(length)
+        except ConnectionTruncated:
+            if self._may_end_raggedly(channel):
+                return b""
+            raise
+
+    @_operation("read")
+    def _read_into(self, room: memoryview) -> int:
+        channel = self._channel or self._begin()
+        try:
+            return channel.read_into(room)
+        except ConnectionTruncated:
+            if self._may_end_raggedly(channel):
+                return 0
+            raise
+
+    def _may_end_raggedly(self, channel: Channel) -> bool:
+        return channel.connection.handshake_done and bool(self._context.options & _IGNORE_UNEXPECTED_EOF)
+
+    @_operation("write")
+    def _write(self, data: memoryview) -> int:
+        return (self._channel or self._begin()).write(data)
+
+    @_operation("shutdown")
+    def shutdown(self) -> Any:
+        """Says close_notify and, if so set, waits for the peer's; returns the socket, if there is one."""
+        if self._channel is not None:
+            if self._settings.await_close_notify:
+                self._channel.shutdown()
+            else:
+                self._channel.close()
+        return self._transport.socket if isinstance(self._transport, BorrowedSocket) else None
+
+    @_operation("handshake")
+    def verify_client_post_handshake(self) -> None:
+        """Asks the client for its certificate now (TLS 1.3)."""
+        self._begin().request_client_certificate()
+
+    def pending(self) -> int:
+        """Decrypted bytes that can be read at once."""
+        return self._channel.pending if self._channel is not None else 0
+
+    def abandon(self, error: Exception) -> None:
+        """Ends the connection over a mistake of our own, so that nobody waits for it."""
+        if self._channel is not None:
+            internal = TLSError(AlertDescription.INTERNAL_ERROR, "internal", f"internal error: {error!r}")
+            self._channel.abort(internal)
+
+    # --- what was agreed
+
+    @property
+    def connection(self) -> Connection | None:
+        """The engine's connection; None before the first operation."""
+        return self._channel.connection if self._channel is not None else None
+
+    @property
+    def trace(self) -> Sequence[TraceRecord]:
+        """What happened on this connection, if the context's `keep_trace` is set."""
+        return tuple(self._recorder.records) if self._recorder is not None else ()
+
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        """The peer's certificate as DER or, if it was verified, as a dict; {} if not, None if there is none."""
+        connection = self._done()
+        if connection is None:
+            raise ValueError("handshake not done yet")
+        chain = connection.agreed.peer_chain
+        if not chain:
+            return None
+        if binary_form:
+            return chain[0]
+        return {} if self._context.verify_mode == ssl.CERT_NONE else decode(chain[0])
+
+    def get_unverified_chain(self) -> list[PeerCertificate]:
+        """The peer's chain as it came, leaf first."""
+        connection = self._done()
+        return [PeerCertificate(der) for der in connection.agreed.peer_chain] if connection is not None else []
+
+    def get_verified_chain(self) -> list[PeerCertificate]:
+        """The path from the peer's certificate to one that is trusted; empty if none was asked for."""
+        connection = self._done()
+        if connection is None or not connection.agreed.peer_chain or self._context.verify_mode == ssl.CERT_NONE:
+            return []
+        paths: list[PathTried] = []
+        verifier = self._verifier_again()
+        agreed = connection.agreed
+        try:
+            verifier.verify(
+                agreed.peer_chain,
+                self.server_hostname,
+                ocsp_response=agreed.peer_ocsp_response,
+                sct_list=agreed.peer_sct_list,
+                observer=lambda record: paths.append(record) if isinstance(record, PathTried) else None,
+            )
+        except GlasslockError:
+            return []  # it was good when we connected, and is no more
+        return [PeerCertificate(der) for path in paths if not path.problem for der in path.path]
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """(OpenSSL's name, protocol, bits) of the suite; None before the handshake."""
+        connection = self._done()
+        return names.cipher(connection.agreed.cipher_suite) if connection is not None else None
+
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
+        """The client's suites that the server has too; None on the client's side."""
+        if not self.server_side or self._done() is None:
+            return None
+        return names.shared_ciphers(self._offered, self._settings.cipher_suites or ())
+
+    def version(self) -> str | None:
+        """`TLSv1.3` or `TLSv1.2`; None before the handshake."""
+        connection = self._done()
+        return names.version_name(connection.agreed.version) if connection is not None else None
+
+    def compression(self) -> None:
+        """TLS has none any more."""
+
+    def selected_alpn_protocol(self) -> str | None:
+        """The application protocol that both sides chose."""
+        connection = self._done()
+        return connection.agreed.alpn if connection is not None else None
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """`tls-exporter` (RFC 9266) or `tls-server-end-point` (RFC 5929); None before the handshake.
+
+        `tls-unique` is not defined for TLS 1.3, and not safe in every TLS 1.2: it is never available.
+        """
+        if cb_type not in ("tls-unique", "tls-exporter", "tls-server-end-point"):
+            raise ValueError(f"{cb_type!r} channel binding type not implemented")
+        connection = self._done()
+        if connection is None or cb_type == "tls-unique":
+            return None
+        if cb_type == "tls-exporter":
+            return connection.channel_binding()
+        chain = connection.agreed.own_chain if self.server_side else connection.agreed.peer_chain
+        return _end_point(chain[0]) if chain else None
+
+    # --- what can be set until the connection begins
+
+    @property
+    def owner(self) -> object | None:
+        """The SSLObject or SSLSocket, as the SNI callback gets it."""
+        return self._owner() if self._owner is not None else None
+
+    @owner.setter
+    def owner(self, owner: object) -> None:
+        self._owner = weakref.ref(owner)
+
+    @property
+    def context(self) -> ssl.SSLContext:
+        return self._context
+
+    @context.setter
+    def context(self, context: ssl.SSLContext) -> None:
+        if not isinstance(context, ssl.SSLContext):
+            raise TypeError("The value must be a SSLContext")
+        settings: Settings | None = getattr(context, "glasslock", None)
+        if settings is None:
+            raise TypeError("the context must be one of glasslock's: OpenSSL's keys stay with OpenSSL")
+        self._context, self._settings = context, settings
+
+    @property
+    def session(self) -> EngineSession | None:
+        """What a later connection can resume. With TLS 1.3 it arrives with the first data after the handshake."""
+        if self._channel is not None and self._channel.session is not None:
+            return EngineSession(self._channel.session)
+        return self._session
+
+    @session.setter
+    def session(self, session: EngineSession) -> None:
+        if not isinstance(session, EngineSession):
+            raise TypeError("Value is not a SSLSession.")
+        if self.server_side:
+            raise ValueError("Cannot set session for server-side SSLSocket.")
+        if self._channel is not None:
+            raise ValueError("Cannot set session after handshake.")
+        self._session = session
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether this connection resumed an earlier one."""
+        connection = self._done()
+        return connection is not None and connection.agreed.resumed
+
+    # --- inside
+
+    def _done(self) -> Connection | None:
+        """The connection, once its handshake is done."""
+        channel = self._channel
+        return channel.connection if channel is not None and channel.connection.handshake_done else None
+
+    def _begin(self) -> Channel:
+        with self._beginning:
+            if self._channel is None:
+                buffers = isinstance(self._transport, BufferTransport)
+                self._channel = Channel(
+                    self._connect(),
+                    self._transport,
+                    record_by_record=True,
+                    whole_writes=buffers,
+                    require_certificate=self.server_side and self._context.verify_mode == ssl.CERT_REQUIRED,
+                )
+            return self._channel
+
+    def _connect(self) -> Connection:
+        settings = self._settings
+        observer = both(settings.observer, self._recorder)
+        if settings.observer_for is not None:
+            observer = both(observer, settings.observer_for(self.owner))
+        if self.server_side:
+            self._server_config = server_config(self._context, settings, observer, self._choose_credential)
+            return ServerConnection(self._server_config)
+        config = client_config(self._context, settings, observer)
+        session = self._session.session if self._session is not None else None
+        return ClientConnection(config, self.server_hostname, session=session)
+
+    def _choose_credential(self, hello: ClientHelloInfo) -> Credential | None:
+        """The SNI callback may put another context in place; its certificates count then."""
+        self._offered = hello.cipher_suites
+        self._call_sni(hello.server_name)
+        credentials = tuple(self._settings.credentials.values())
+        if not credentials:
+            raise NegotiationFailed(
+                AlertDescription.HANDSHAKE_FAILURE,
+                "no-certificate-set",
+                "the server's context has no certificate: call its load_cert_chain()",
+            )
+        return from_config(dataclasses.replace(self._server_config or ServerConfig(), credentials=credentials), hello)
+
+    def _call_sni(self, server_name: str | None) -> None:
+        callback = self._context.sni_callback
+        if callback is None or self._sni_called:
+            return
+        self._sni_called = True
+        try:
+            alert = callback(self.owner, server_name, self._context)  # type: ignore[arg-type]
+        except Exception as problem:
+            raise NegotiationFailed(
+                AlertDescription.HANDSHAKE_FAILURE, "callback-failed", f"the sni_callback failed: {problem!r}"
+            ) from problem
+        if alert is not None:
+            raise NegotiationFailed(
+                AlertDescription(alert), "callback-refused", f"the sni_callback refused {server_name!r}"
+            )
+
+    def _after_handshake(self) -> None:
+        """A resumed connection needs no certificate, but the SNI callback wants to know of it all the same."""
+        if self.server_side and self._channel is not None and not self._sni_called:
+            self._call_sni(self._channel.connection.agreed.server_name)
+
+    def _verifier_again(self) -> Any:
+        if self._server_config is not None:
+            return self._server_config.client_verifier
+        return client_config(self._context, self._settings, None).verifier
+
+
+_IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+def _checked_hostname(name: str | None) -> str | None:
+    if name is not None and (not name or name.startswith(".")):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    return name
+
+
+def _end_point(der: bytes) -> bytes:
+    """The hash of the server's certificate (RFC 5929 section 4.1)."""
+    algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    name = algorithm.name if algorithm is not None and algorithm.name not in ("md5", "sha1") else "sha256"
+    return hashlib.new(name, der).digest()
