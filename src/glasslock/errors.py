@@ -10,6 +10,7 @@
         ConnectionTruncated     the transport ended without close_notify
       ConfigurationError        the caller asked for something that cannot be
       ConnectFailed             step 1 did not succeed: name, address, refusal or time
+      HttpFailed                the connection is good, but what was said over it is not
 
 Raising is choosing the alert: the connection turns a TLSError into bytes on the wire in one place.
 """
@@ -108,6 +109,22 @@ class ConnectFailed(GlasslockError):
     """No TCP connection was made.
 
     `code` is one of: name-not-found, refused, unreachable, timeout, failed.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class HttpFailed(GlasslockError):
+    """No good response came over a good connection (RFC 9110).
+
+    `code` is one of: timeout, protocol, truncated, network, bad-request, not-https, bad-redirect,
+    too-many-redirects, content-coding, too-large.
     """
 
     def __init__(self, code: str, message: str) -> None:
