@@ -1,0 +1,90 @@
+"""Listening sockets that remember, for each connection, what it is made of.
+
+An event loop takes a TCP connection from the listening socket, and everything that it then does for that
+connection (TLS, HTTP, the application) runs in a copy of the context in which it was accepted. So one context
+variable, set at that moment, is all it takes for every layer to know whose story it tells.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..tcp import save_syn
+from ..trace import Observer
+
+BACKLOG = 128  # connections that may wait to be accepted
+
+
+@dataclass(slots=True)
+class Accepted:
+    """One accepted connection: its peer, and who is told about it."""
+
+    connection: socket.socket
+    peer: tuple[str, int]
+    observer: Observer | None = None
+
+
+ACCEPTED: ContextVar[Accepted | None] = ContextVar("ACCEPTED", default=None)
+
+
+class Listener(socket.socket):
+    """A listening socket for an event loop."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Accepts, and remembers it for whatever this leads to."""
+        connection, address = super().accept()
+        ACCEPTED.set(Accepted(connection, (address[0], address[1])))
+        return connection, address
+
+
+def listen(host: str, port: int) -> list[Listener]:
+    """Listening sockets on every address that the host name stands for; port 0 picks a free one.
+
+    ConfigurationError if the name is not known, or the port is taken or not allowed.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as problem:
+        raise ConfigurationError(f"cannot listen on {host}: no such address on this computer ({problem})") from problem
+    addresses = dict.fromkeys((family, address) for family, _, _, _, address in found)
+    listeners: list[Listener] = []
+    try:
+        for family, address in sorted(addresses):  # IPv4 first: it is the one that is there
+            number = port or (listeners[0].getsockname()[1] if listeners else 0)  # the same one on each
+            listener = _listen_on(family, (address[0], number, *address[2:]), needed=not listeners)
+            if listener is not None:
+                listeners.append(listener)
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _listen_on(family: int, address: Any, *, needed: bool) -> Listener | None:
+    """One listening socket; None if that cannot be and others do."""
+    listener: Listener | None = None
+    try:
+        listener = Listener(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        save_syn(listener)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError as problem:
+        if listener is not None:
+            listener.close()
+        if not needed:
+            return None
+        raise ConfigurationError(
+            f"cannot listen on port {address[1]} of {address[0]}: {problem.strerror}. "
+            "Is another program using it? Choose another port."
+        ) from problem
+    return listener

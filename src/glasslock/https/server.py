@@ -1,0 +1,210 @@
+"""Serve a folder or an application over HTTPS: hypercorn's HTTP/1.1 and HTTP/2 over our TLS.
+
+hypercorn takes its sockets and its `ssl` context from a config object; ours hands it the listening sockets of
+`accepting` and a context of `glasslock.adapters`. Nothing else of it is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from typing import Any, cast
+
+import hypercorn
+import hypercorn.asyncio
+from hypercorn.config import Sockets
+
+from ..adapters import SSLContext
+from ..errors import ConfigurationError
+from ..tcp import observe_accepted
+from ..tls import Credential
+from ..trace import Observer
+from .accepting import ACCEPTED, Listener, listen
+from .loading import load_app
+from .telling import Telling
+
+# Given the peer's address, asked once per connection; None: nobody follows this one.
+ObserverFor = Callable[[tuple[str, int]], Observer | None]
+
+DEFAULT_HANDSHAKE_TIMEOUT = 15.0  # seconds
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A site that is being served. `url` has the first of its names that a visitor can use."""
+
+    url: str
+    host: str
+    port: int
+    addresses: tuple[tuple[str, int], ...]
+    _stop: Callable[[], None] = field(repr=False)
+
+    def stop(self) -> None:
+        """Stops in good order: no new connections, those that are busy have a few seconds to finish."""
+        self._stop()
+
+
+async def serve_async(
+    app: Any,
+    *,
+    credentials: Sequence[Credential],
+    host: str = "localhost",
+    port: int = 8443,
+    observer_for: ObserverFor | None = None,
+    engine: dict[str, Any] | None = None,
+    ready: Callable[[Site], None] | None = None,
+    graceful_timeout: float = 3.0,
+    handshake_timeout: float = DEFAULT_HANDSHAKE_TIMEOUT,
+) -> None:
+    """Serves until the site is stopped or the task is cancelled.
+
+    `app` is what `load_app` takes: a folder, `module:app`, or an application. `credentials`: the one that covers
+    the name which a visitor asks for is shown, else the first. `engine` has more fields of `ServerConfig`.
+    `ready` is called with the site once it can be visited. Times in seconds. ConfigurationError if `app`, `host`
+    or `port` cannot be.
+    """
+    application = load_app(app)
+    context = server_context(credentials, observer_for, engine)
+    listeners = listen(host, port)
+    try:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        config = _Config(context, listeners)
+        config.graceful_timeout = graceful_timeout
+        config.ssl_handshake_timeout = handshake_timeout
+        if ready is not None:
+            ready(_site(host, listeners, functools.partial(_set_from_anywhere, loop, stop)))
+        await hypercorn.asyncio.serve(cast(Any, Telling(application)), config, shutdown_trigger=stop.wait, mode="asgi")
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def _set_from_anywhere(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it has stopped already
+        loop.call_soon_threadsafe(event.set)
+
+
+def serve(app: Any, *, ready: Callable[[Site], None] | None = None, **options: Any) -> None:
+    """`serve_async`, until Ctrl-C or SIGTERM."""
+
+    async def until_signal() -> None:
+        import signal
+
+        loop = asyncio.get_running_loop()
+
+        def begin(site: Site) -> None:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with contextlib.suppress(NotImplementedError, RuntimeError):
+                    loop.add_signal_handler(number, site.stop)
+            if ready is not None:
+                ready(site)
+
+        await serve_async(app, ready=begin, **options)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(until_signal())
+
+
+@contextlib.contextmanager
+def serving(app: Any, *, port: int = 0, **options: Any) -> Iterator[Site]:
+    """`serve_async` in a thread of its own, for as long as the block runs; port 0 picks a free one."""
+    started = threading.Event()
+    sites: list[Site] = []
+    problems: list[BaseException] = []
+
+    def begin(site: Site) -> None:
+        sites.append(site)
+        started.set()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve_async(app, port=port, ready=begin, **options))
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that waits
+            problems.append(problem)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=run, name="glasslock-serving", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        if sites:
+            yield sites[0]
+    finally:
+        if sites:
+            sites[0].stop()
+        thread.join()
+    if problems:
+        raise problems[0]
+
+
+def server_context(
+    credentials: Sequence[Credential], observer_for: ObserverFor | None, engine: dict[str, Any] | None
+) -> SSLContext:
+    """The context of a site: HTTP/2 and HTTP/1.1, these certificates, a follower for each connection."""
+    if not credentials:
+        raise ConfigurationError("a site needs at least one certificate with its key")
+    context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    settings = context.glasslock
+    settings.credentials = {str(number): credential for number, credential in enumerate(credentials)}
+    settings.engine |= engine or {}
+    # A visitor who keeps an idle connection open must not hold up the end of the server.
+    settings.await_close_notify = False
+    if observer_for is not None:
+        settings.observer_for = _follow(observer_for)
+    return context
+
+
+def _follow(observer_for: ObserverFor) -> Callable[[object], Observer | None]:
+    """Asks for an observer, and begins its story with step 1."""
+
+    def begin(_owner: object) -> Observer | None:
+        accepted = ACCEPTED.get()
+        if accepted is None:  # an event loop that accepts in its own way: there is no peer to name
+            return observer_for(("", 0))
+        accepted.observer = observer_for(accepted.peer)
+        if accepted.observer is not None:
+            observe_accepted(accepted.connection, accepted.observer)
+        return accepted.observer
+
+    return begin
+
+
+class _Config(hypercorn.Config):
+    """hypercorn's config with our sockets and our context in it."""
+
+    def __init__(self, context: SSLContext, listeners: list[Listener]) -> None:
+        self._context = context
+        self._listeners = listeners
+        self.errorlog = _log
+
+    @property
+    def ssl_enabled(self) -> bool:
+        return True
+
+    def create_ssl_context(self) -> ssl.SSLContext:
+        return self._context
+
+    def create_sockets(self) -> Sockets:
+        return Sockets(secure_sockets=list(self._listeners), insecure_sockets=[], quic_sockets=[])
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:  # noqa: ARG002
+        return [(b"date", formatdate(usegmt=True).encode("ascii")), (b"server", b"glasslock")]
+
+
+def _site(host: str, listeners: list[Listener], stop: Callable[[], Any]) -> Site:
+    addresses = tuple((name[0], name[1]) for name in (listener.getsockname() for listener in listeners))
+    port = addresses[0][1]
+    named = "localhost" if host in ("", "0.0.0.0", "::") else host  # noqa: S104 - to name it, not to bind it
+    bracketed = f"[{named}]" if ":" in named else named
+    url = f"https://{bracketed}/" if port == 443 else f"https://{bracketed}:{port}/"
+    return Site(url=url, host=named, port=port, addresses=addresses, _stop=stop)
