@@ -216,6 +216,17 @@ _REFUSALS: dict[str, _Advice] = {
         NETWORK,
         "The server does not hold the certificate's key: it may be an impostor. Do not send it anything.",
     ),
+    "timeout": _Advice(
+        "ERR_TIMED_OUT",
+        OPERATOR,
+        "Try again later; if it stays so, the server takes connections but does not answer: its operator must look.",
+        "This site can't be reached",
+    ),
+    "unknown-record-type": _Advice(
+        "ERR_SSL_PROTOCOL_ERROR",
+        VISITOR,
+        "This port does not speak TLS: is it the right port? HTTPS is usually on 443.",
+    ),
     "truncated": _Advice(
         "ERR_CONNECTION_CLOSED",
         NETWORK,

@@ -88,10 +88,12 @@ def card(der: bytes) -> Card:
     """Read what a person wants to know of a certificate; says so where it cannot be read."""
     try:
         cert = x509.load_der_x509_certificate(der)
+        names = _names(cert)
         return Card(
-            subject=_short(cert.subject) or "(no subject)",
+            # Today's server certificates have no subject: their names are in the extension (BR 7.1.4.3).
+            subject=_short(cert.subject) or (names[0] if names else "(no subject)"),
             issuer=_short(cert.issuer) or "(no issuer)",
-            names=_names(cert),
+            names=names,
             start=cert.not_valid_before_utc,
             end=cert.not_valid_after_utc,
             key=_key(cert),

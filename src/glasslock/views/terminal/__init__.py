@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .picture import picture
 from .render import Depth, make_console, render
+from .scene import render_scene, render_title
 
-__all__ = ["Depth", "make_console", "picture", "render"]
+__all__ = ["Depth", "make_console", "picture", "render", "render_scene", "render_title"]

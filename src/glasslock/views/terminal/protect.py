@@ -132,7 +132,7 @@ def _both_eyes(exchange: Exchange, width: int, request_lines: int, response_line
 
 def _lines(texts: list[str], arrow: str, colour: str, limit: int) -> list[Text]:
     """Turn text into at most `limit` lines, the first behind an arrow."""
-    cut = texts if len(texts) <= limit else [*texts[: limit - 1], f"… {len(texts) - limit + 1} more lines"]
+    cut = texts if len(texts) <= limit else _excerpt(texts, limit)
     return [
         line(
             (arrow if i == 0 else "  ", colour),
@@ -140,6 +140,15 @@ def _lines(texts: list[str], arrow: str, colour: str, limit: int) -> list[Text]:
         )
         for i, text in enumerate(cut)
     ]
+
+
+def _excerpt(texts: list[str], limit: int) -> list[str]:
+    """The beginning, and of a message with content the beginning of that too: it is what people came for."""
+    content = texts.index("") + 1 if "" in texts else 0
+    told = [text for text in texts if text]
+    if not content or limit < 4:
+        return [*told[: limit - 1], f"… {len(told) - limit + 1} more lines"]
+    return [*told[: limit - 2], f"… {len(told) - limit + 1} more lines", texts[content]]
 
 
 def _request(exchange: Exchange) -> list[str]:
@@ -182,8 +191,15 @@ def _as_text(data: bytes) -> list[str]:
         return ["(nothing was accepted)"]
     if not _is_text(data):
         return [f"({size(len(data))} that are not text)", data[:24].hex(" ")]
-    lines = data[:4096].decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
-    return [text.replace("\t", "  ") for text in lines if text.strip()] or ["(blank)"]
+    head, blank, content = data[:4096].decode("utf-8", "replace").replace("\r\n", "\n").partition("\n\n")
+    lines = _filled(head)
+    if blank and _filled(content):
+        lines += ["", *_filled(content)]
+    return lines or ["(blank)"]
+
+
+def _filled(text: str) -> list[str]:
+    return [each.replace("\t", "  ") for each in text.split("\n") if each.strip()]
 
 
 def _cipher(records: list[bytes], width: int, limit: int) -> list[Text]:

@@ -50,7 +50,7 @@ def make_console(file: IO[str] | None = None, *, width: int | None = None, stder
 def render(records: Sequence[TraceRecord], *, depth: Depth, console: Console) -> None:
     """Tell the story of each connection in `records`. Never raises for what a peer said."""
     width = max(MIN_WIDTH, min(console.width, MAX_WIDTH))
-    ascii_only = not _can_show(console)
+    ascii_only = not can_show(console)
     for position, story in enumerate(stories(records)):
         if depth is Depth.QUIET:
             console.print(Paper(one_line(story, how_it_ended(story)), ascii_only=ascii_only), soft_wrap=True)
@@ -61,7 +61,8 @@ def render(records: Sequence[TraceRecord], *, depth: Depth, console: Console) ->
         console.print(Paper(page, ascii_only=ascii_only), width=width)
 
 
-def _can_show(console: Console) -> bool:
+def can_show(console: Console) -> bool:
+    """Whether the console's encoding has the signs that the story is drawn with."""
     try:
         "✓─🔒".encode(console.encoding)
     except (UnicodeEncodeError, LookupError):

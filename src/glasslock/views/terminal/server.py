@@ -25,8 +25,6 @@ from .reach import far_end
 from .style import ACCENT, BAD, DOUBT, GOOD, LOCKED, QUIET, STRONG, UNLOCKED, duration, join, line, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import RenderableType
     from rich.text import Text
 
@@ -37,28 +35,48 @@ _INDENT = 12
 
 def served(story: Story) -> list[RenderableType]:
     """Tell one connection from the server's side; times are local."""
-    return list(_told(story))
+    if story.first(HandshakeCompleted) is None:
+        return unagreed(story)
+    asked = [exchange(request, response, body) for request, response, body in _requests(story)]
+    return [*agreed(story), *asked, *ended(story)]
 
 
-def _told(story: Story) -> Iterator[RenderableType]:
-    ending, done = how_it_ended(story), story.first(HandshakeCompleted)
-    clock = datetime.fromtimestamp(story.started).astimezone().strftime("%H:%M:%S")
+def unagreed(story: Story) -> list[RenderableType]:
+    """Tell of a handshake that failed."""
+    ending = how_it_ended(story)
+    parts: list[RenderableType] = [
+        line(_clock(story), f"{UNLOCKED} ", (far_end(story), STRONG), "  ", (ending.headline, BAD))
+    ]
+    parts.append(_below(line(ending.cause)))
+    if ending.fix:
+        parts.append(_below(line((ending.fix, QUIET))))
+    return parts
+
+
+def agreed(story: Story) -> list[RenderableType]:
+    """Tell who came and what was agreed, as soon as it is."""
+    done = story.first(HandshakeCompleted)
     if done is None:
-        yield line((f"{clock}  ", QUIET), f"{UNLOCKED} ", (far_end(story), STRONG), "  ", (ending.headline, BAD))
-        yield _below(line(ending.cause))
-        if ending.fix:
-            yield _below(line((ending.fix, QUIET)))
-        return
-    yield line((f"{clock}  ", QUIET), f"{LOCKED} ", (far_end(story), STRONG), "  ").append_text(
-        join([line(word) for word in summary(done)])
-    )
-    yield _below(join(_details(story, done)))
-    for request, response, body in _requests(story):
-        yield _below(_request(request, response, body))
+        return []
+    first = line(_clock(story), f"{LOCKED} ", (far_end(story), STRONG), "  ")
+    return [first.append_text(join([line(word) for word in summary(done)])), _below(join(_details(story, done)))]
+
+
+def exchange(request: HttpRequest, response: HttpResponse | None, body: BodyReceived | None = None) -> RenderableType:
+    """Tell one request and its response."""
+    return _below(_request(request, response, body))
+
+
+def ended(story: Story) -> list[RenderableType]:
+    """Tell how it ended, if there is something to say about that."""
+    ending = how_it_ended(story)
     if not ending.padlock:
-        yield _below(line((ending.headline, BAD), f": {ending.cause}"))
-    elif ending.warning:
-        yield _below(line((ending.warning, QUIET)))
+        return [_below(line((ending.headline, BAD), f": {ending.cause}"))]
+    return [_below(line((ending.warning, QUIET)))] if ending.warning else []
+
+
+def _clock(story: Story) -> tuple[str, str]:
+    return datetime.fromtimestamp(story.started).astimezone().strftime("%H:%M:%S") + "  ", QUIET
 
 
 def _below(text: Text) -> RenderableType:
