@@ -29,7 +29,7 @@ coverage: $(READY) ## the same tests, and the floor for the branches of tls/ and
 	$(BIN)/python tools/coverage_gate.py coverage.json
 
 interop: $(PEERS) ## real peers, both directions; a peer that is not there is a named skip
-	$(BIN)/pytest -m interop tests/interop
+	$(BIN)/pytest -m interop
 
 # The environment holds the locked versions and nothing else: a new lock makes a new one.
 $(READY): requirements/dev.lock
