@@ -300,7 +300,10 @@ def test_a_backend_without_keys_confirms_an_inner_hello() -> None:
     pair.client.data_to_send()
     (inner,) = inner_hellos(trace)
     pair.deliver(Side.SERVER, plain_record(ContentType.HANDSHAKE, inner.encode()))
-    assert_accepted(pair)
+    pair.done().talk()
+    assert pair.client.agreed.ech_accepted
+    assert pair.server.agreed.server_name == SECRET
+    assert not pair.server.agreed.ech_accepted, "what came by itself was not encrypted"
 
 
 def test_configs_that_make_no_sense() -> None:

@@ -149,6 +149,32 @@ def test_a_tls_1_2_session_is_offered_in_neither_hello() -> None:
     assert name_in(outer) == PUBLIC
 
 
+@pytest.mark.parametrize("configs", [b"", published()], ids=["open", "encrypted"])
+def test_tls_1_2_resumes_nothing_that_was_not_offered(configs: bytes) -> None:
+    """The session id is there for middleboxes; with ECH it stands in the outer hello as well."""
+    trace: list[TraceRecord] = []
+    client = visit(client_config(versions=(0x0304, 0x0303), observer=trace.append), configs=configs).client
+
+    def edit(hello: Any) -> None:
+        hello.session_id = hellos(trace)[0].session_id
+
+    server = puppet_server(site(versions=(0x0303,), ech_keys=()), change(HandshakeType.SERVER_HELLO, edit))
+    pair = Pair(client, server).run()
+    assert_refused(pair, Side.CLIENT, AlertDescription.ILLEGAL_PARAMETER, "session-id-echo")
+
+
+@pytest.mark.parametrize("extension", [ECH, ExtensionType.KEY_SHARE, ExtensionType.EARLY_DATA])
+def test_tls_1_2_answers_nothing_that_tls_1_3_was_asked(extension: ExtensionType) -> None:
+    client = visit(client_config(versions=(0x0304, 0x0303))).client
+
+    def edit(hello: Any) -> None:
+        hello.extensions[int(extension)] = published()
+
+    server = puppet_server(site(versions=(0x0303,), ech_keys=()), change(HandshakeType.SERVER_HELLO, edit))
+    pair = Pair(client, server).run()
+    assert_refused(pair, Side.CLIENT, AlertDescription.UNSUPPORTED_EXTENSION, "unsolicited-extension")
+
+
 # --- servers that misbehave -----------------------------------------------------------------------
 
 

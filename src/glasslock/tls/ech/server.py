@@ -43,6 +43,7 @@ def open_hello(hs: Handshake, config: ServerConfig, outer: ClientHello) -> tuple
         except HpkeError:
             continue
         inner = _take_inner(hs, encoded, outer)
+        hs.agreed.ech_accepted = True
         hs.decided("ech", "accepted", why=f"we have the key to config {sealed.config_id}", rule="RFC 9849 section 7.1")
         if hs.key_log is not None:
             hs.key_log("ECH_SECRET", outer.random, context.shared_secret)
@@ -105,7 +106,6 @@ def open_second_hello(hs: Handshake, opened: OpenedHello | None, outer: ClientHe
 def confirm(hs: Handshake, config: ServerConfig, wishes: ClientWishes, hello: ServerHello) -> ServerHello:
     """Our ServerHello or HelloRetryRequest, with the sign that we read the inner hello if we did."""
     if wishes.ech is ECHClientHelloType.INNER:
-        hs.agreed.ech_accepted = True
         return with_confirmation(hello, confirmation(hs.transcript, wishes.hello.random, hello))
     # A request that a cookie replaces has to be the same for whoever goes on from that.
     if hello.is_retry_request and wishes.ech is not None and config.ech_keys and config.cookie_keys is None:
@@ -113,9 +113,9 @@ def confirm(hs: Handshake, config: ServerConfig, wishes: ClientWishes, hello: Se
     return hello
 
 
-def hide_lengths(hs: Handshake) -> None:
+def hide_lengths(hs: Handshake, wishes: ClientWishes) -> None:
     """Until the handshake's last message: how long a certificate is would tell whose it is (section 6.1.3)."""
-    if hs.agreed.ech_accepted and hs.writer.padding is None:
+    if wishes.ech is ECHClientHelloType.INNER and hs.writer.padding is None:
         hs.writer.padding = lambda length: -length % FLIGHT_BLOCK
 
 

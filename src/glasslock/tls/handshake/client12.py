@@ -77,9 +77,10 @@ SERVER_HELLO_12 = frozenset(
 
 def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Script:
     """From the ServerHello on."""
+    resumption = is_resumption(offer, hello)
     suite = accept_hello(hs, config, offer, hello)
     hs.skip_hello_requests = True
-    if is_resumption(offer, hello):
+    if resumption:
         yield from resume(hs, config, offer, hello)
     else:
         yield from full_handshake(hs, config, offer, hello, suite)
@@ -93,7 +94,8 @@ def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
 def accept_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Suite12:
     """The server's choices, all in the clear (RFC 5246 section 7.4.1.3)."""
     found = hello.extensions
-    check_solicited(found, offer.extensions, SERVER_HELLO_12, "ServerHello")
+    # What we asked of TLS 1.3 alone, we did not ask of TLS 1.2.
+    check_solicited(found, SERVER_HELLO_12 & offer.extensions.keys(), SERVER_HELLO_12, "ServerHello")
     if hello.compression_method != 0:
         raise illegal("compression", "the server chose a compression method", "RFC 5246 section 7.4.1.3")
     if hello.cipher_suite not in config.suites(ProtocolVersion.TLS_1_2):
@@ -145,7 +147,11 @@ def accept_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: Serve
 
 def is_resumption(offer: Offer, hello: ServerHello) -> bool:
     """The server resumes by echoing the session id that we sent (RFC 5246 section 7.4.1.3, RFC 5077 section 3.4)."""
-    return offer.session12 is not None and bool(hello.session_id) and hello.session_id == offer.hello.session_id
+    if not hello.session_id or hello.session_id != offer.hello.session_id:
+        return False
+    if offer.session12 is None:  # our session id meant nothing, or stood in an outer hello (RFC 9849)
+        raise illegal("session-id-echo", "the server resumes a session that it was not offered", "RFC 5246 section 7.4")
+    return True
 
 
 def resume(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Script:

@@ -99,7 +99,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     early = accept_early_data(hs, config, wishes, psk, schedule)
     say_hello(hs, config, wishes, psk, group, schedule)
     secrets = enter_handshake_keys(hs, config, wishes, schedule)
-    hide_lengths(hs)
+    hide_lengths(hs, wishes)
     if psk is not None:
         yield from verify_again(hs, config.client_verifier, None)
 
