@@ -292,6 +292,8 @@ LENGTHS = {
     NamedGroup.SECP521R1: 133,
     NamedGroup.X25519: 32,
     NamedGroup.X448: 56,
+    NamedGroup.MLKEM768: 1184,
+    NamedGroup.MLKEM1024: 1568,
     NamedGroup.X25519MLKEM768: 1216,
     NamedGroup.SECP256R1MLKEM768: 1249,
     NamedGroup.SECP384R1MLKEM1024: 1665,

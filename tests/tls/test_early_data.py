@@ -481,6 +481,53 @@ def test_early_data_in_encrypted_extensions_is_empty() -> None:
     assert_refused(connected.run(), Side.CLIENT, A.DECODE_ERROR)
 
 
+def accepted_wrongly(world: World, server: Any, client: Any = None) -> Pair:
+    """A server that says to take early data where it must not."""
+
+    def edit(message: EncryptedExtensions) -> None:
+        message.extensions[42] = b""
+
+    made = puppet_server(server, change(H.ENCRYPTED_EXTENSIONS, edit))
+    connected = Pair(world.again(client).client, made)
+    connected.client.send_early_data(b"x")
+    return connected.run()
+
+
+def test_early_data_accepted_under_another_key() -> None:
+    """Section 4.3.11: if early_data is supplied, the selected identity MUST be 0, else illegal_parameter."""
+    other = ExternalPsk(identity=b"other", key=bytes(32))
+    world = World()
+    server = world.server(ticket_keys=TicketKeys(), find_external_psk=lambda name: other if name == b"other" else None)
+    connected = accepted_wrongly(world, server, world.client(external_psks=(other,)))
+    assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER, "early-data-psk", told=False)
+    connected = accepted_wrongly(world, world.server(ticket_keys=TicketKeys()))  # under no key at all
+    assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER, "early-data-psk", told=False)
+
+
+def test_early_data_accepted_under_another_suite() -> None:
+    world = World()
+    connected = accepted_wrongly(world, world.server(cipher_suites=(CipherSuite.TLS_CHACHA20_POLY1305_SHA256,)))
+    assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER, "early-data-suite", told=False)
+
+
+def test_early_data_accepted_for_another_protocol() -> None:
+    world = World(alpn_protocols=("h2", "http/1.1"))
+    world.session = world.first_session(alpn_protocols=("h2",))
+    client = world.client(alpn_protocols=("h2", "http/1.1"))
+    connected = accepted_wrongly(world, world.server(alpn_protocols=("http/1.1",)), client)
+    assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER, "early-data-alpn", told=False)
+
+
+def test_early_data_needs_a_key_and_its_suite_on_offer() -> None:
+    world = World()
+    connected = pair(world.client(), world.server(), early_data=True)
+    assert connected.client.early_data_room == 0
+    connected.done()
+    connected = world.again(world.client(cipher_suites=(CipherSuite.TLS_CHACHA20_POLY1305_SHA256,)))
+    assert connected.client.early_data_room == 0
+    connected.done()
+
+
 def test_early_data_accepted_without_an_offer() -> None:
     def edit(message: EncryptedExtensions) -> None:
         message.extensions[42] = b""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from glasslock.errors import ConfigurationError
+from glasslock.errors import ConfigurationError, NegotiationFailed
 from glasslock.registry import AlertDescription, CipherSuite, HandshakeType, NamedGroup, Side
 from glasslock.tls import ClientConnection, Credential, DangerousAcceptAnyCertificate
 from glasslock.tls.config import ClientHelloInfo
@@ -216,6 +216,14 @@ def test_a_choice_that_the_client_cannot_check_is_refused() -> None:
     server = server_config(choose_credential=lambda _: credential("ed448"))
     connected = pair(client_config(signature_schemes=(0x0403,)), server).run()
     assert_refused(connected, Side.SERVER, A.HANDSHAKE_FAILURE, "no-common-signature-scheme")
+
+
+def test_a_chooser_may_refuse_by_itself() -> None:
+    def choose(_: ClientHelloInfo) -> Credential | None:
+        raise NegotiationFailed(A.ACCESS_DENIED, "policy", "not for this one")
+
+    connected = pair(server=server_config(choose_credential=choose)).run()
+    assert_refused(connected, Side.SERVER, A.ACCESS_DENIED, "policy")
 
 
 def test_a_chooser_that_fails_is_an_internal_error() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from glasslock.errors import CertificateRefused, ConfigurationError
+from glasslock.errors import CertificateRefused, ConfigurationError, NegotiationFailed
 from glasslock.registry import AlertDescription, CipherSuite, HandshakeType, NamedGroup, Side
 from glasslock.tls import (
     DangerousAcceptAnyCertificate,
@@ -616,6 +616,14 @@ def test_a_ticket_goes_before_an_external_key() -> None:
     assert again.client.agreed.resumed
 
 
+def test_a_search_may_refuse_by_itself() -> None:
+    def find(_: bytes) -> ExternalPsk | None:
+        raise NegotiationFailed(A.ACCESS_DENIED, "policy", "not for this one")
+
+    connected = pair(client_config(external_psks=(psk(),)), server_config(find_external_psk=find))
+    assert_refused(connected.run(), Side.SERVER, A.ACCESS_DENIED, "policy")
+
+
 def test_a_search_that_fails_is_an_internal_error() -> None:
     def find(_: bytes) -> ExternalPsk | None:
         raise OSError("the database is away")
@@ -647,6 +655,55 @@ def test_resumption_with_a_retry(suite: int) -> None:
     again = pair(client, server, session=first.tickets()[0]).done().talk()
     assert again.client.agreed.resumed
     assert again.client.agreed.retried
+
+
+def retried_with(edit: Any) -> Pair:
+    """A resumption with a retry, whose second ClientHello is edited."""
+    first, server = first_and_server()
+    groups = (NamedGroup.SECP256R1, NamedGroup.X25519)
+    config = client_config(groups=groups, key_shares=(NamedGroup.SECP256R1,))
+    client = puppet_client(config, change(H.CLIENT_HELLO, edit, occurrence=1), session=first.tickets()[0])
+    return Pair(client, pair(server=server).server).run()
+
+
+def test_the_chosen_key_must_be_offered_again() -> None:
+    """Section 4.2.2: only keys that are incompatible with the chosen suite may be removed."""
+
+    def leave_out(hello: ClientHello) -> None:
+        del hello.extensions[41]
+
+    assert_refused(retried_with(leave_out), Side.SERVER, A.MISSING_EXTENSION)
+
+    def exchange(hello: ClientHello) -> None:
+        hello.extensions[41] = ext.write_offered_psks(((b"another", 0),), (bytes(32),))
+
+    assert_refused(retried_with(exchange), Side.SERVER, A.ILLEGAL_PARAMETER, "psk-not-found")
+
+
+def test_a_key_share_without_groups() -> None:
+    """Section 9.2: supported_groups and key_share go together, with a pre-shared key as well."""
+    ours = psk()
+
+    def edit(hello: ClientHello) -> None:
+        del hello.extensions[10]
+
+    client = puppet_client(client_config(external_psks=(ours,)), change_and_bind(edit, ours))
+    assert_refused(Pair(client, pair(server=knowing(ours)).server).run(), Side.SERVER, A.MISSING_EXTENSION)
+
+
+def test_a_ticket_of_another_version_is_not_taken() -> None:
+    keys = TicketKeys()
+    settings = {"ticket_keys": keys, "versions": (0x0303,)}
+    old = pair(client_config(versions=(0x0303,)), server_config(**settings)).done().tickets()[0]
+    claimed = replace(old, version=0x0304, cipher_suite=AES_128, psk=bytes(32))
+    assert not pair(server=server_config(ticket_keys=keys), session=claimed).done().client.agreed.resumed
+
+
+def test_a_ticket_whose_suite_is_not_offered_any_more() -> None:
+    first, server = first_and_server(cipher_suites=(AES_128, CHACHA))
+    assert first.client.agreed.cipher_suite == AES_128
+    again = pair(client_config(cipher_suites=(CHACHA,)), server, session=first.tickets()[0]).done()
+    assert not again.server.agreed.resumed
 
 
 def test_after_a_retry_only_keys_of_the_chosen_hash_are_offered() -> None:

@@ -235,6 +235,8 @@ def with_share(group: int, edit: Callable[[bytes], bytes]) -> Pair:
 
 # A KEM's answer is a ciphertext, with another length than its key.
 ANSWER_LENGTHS = LENGTHS | {
+    NamedGroup.MLKEM768: 1088,
+    NamedGroup.MLKEM1024: 1568,
     NamedGroup.X25519MLKEM768: 1120,
     NamedGroup.SECP256R1MLKEM768: 1153,
     NamedGroup.SECP384R1MLKEM1024: 1665,

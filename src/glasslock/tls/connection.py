@@ -65,7 +65,7 @@ class Connection:
         self._writer.max_fragment = config.max_fragment
         self._messages = IncomingMessages(config.limits)
         self._hs = Handshake(config, side, self._reader, self._writer, self._messages)
-        self._script: Script | None = None
+        self._script: Script  # set by `_start`; it goes on until the connection ends
         self._waiting: Wait | Question | None = None
         self._change_cipher_specs = 0
         self._warnings = 0
@@ -295,8 +295,6 @@ class Connection:
 
     def _resume(self, value: Any) -> None:
         """Hands the script what it waits for, and answers at once whatever can be answered at once."""
-        if self._script is None:
-            raise ConfigurationError("the connection has not started")
         self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
         try:
             self._waiting = self._throw_or_send(value)
@@ -309,16 +307,11 @@ class Connection:
                 except GlasslockError as error:
                     value = error
                 self._waiting = self._throw_or_send(value)
-        except StopIteration:
-            self._script = None
         finally:
             self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
 
     def _throw_or_send(self, value: Any) -> Wait | Question:
-        script = self._script
-        if script is None:
-            raise ConfigurationError("the connection has not started")
-        return script.throw(value) if isinstance(value, Exception) else script.send(value)
+        return self._script.throw(value) if isinstance(value, Exception) else self._script.send(value)
 
     # --- out
 

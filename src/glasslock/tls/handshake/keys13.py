@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...registry import Side
 from ...trace import KeyExchanged
+from ..keys.hkdf import hash_function
 from ..keys.key_schedule import (
     KeySchedule,
     fingerprint,
@@ -42,9 +42,6 @@ class HandshakeSecrets:
         log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", self.client)
         log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", self.server)
 
-    def of(self, side: Side) -> bytes:
-        return self.client if side is Side.CLIENT else self.server
-
 
 class ApplicationSecrets:
     """The two traffic secrets of everything after the handshake."""
@@ -60,9 +57,6 @@ class ApplicationSecrets:
         log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", self.client)
         log_secret(hs, "SERVER_TRAFFIC_SECRET_0", self.server)
         log_secret(hs, "EXPORTER_SECRET", hs.agreed.exporter_secret)
-
-    def of(self, side: Side) -> bytes:
-        return self.client if side is Side.CLIENT else self.server
 
 
 def finished(hs: Handshake, schedule: KeySchedule, secret: bytes) -> Finished:
@@ -84,10 +78,7 @@ def write_application(hs: Handshake, secret: bytes) -> None:
 
 def next_secret(hs: Handshake, secret: bytes) -> bytes:
     """The secret after a KeyUpdate (RFC 9846 section 7.2)."""
-    hash_ = hs.transcript.hash
-    if hash_ is None:
-        raise ValueError("no handshake yet")
-    updated = next_traffic_secret(hash_, secret)
+    updated = next_traffic_secret(hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name), secret)
     if hs.observer is not None:
         hs.derived("next application traffic", "application traffic", updated)
     return updated
