@@ -47,6 +47,22 @@ def test_it_is_made_as_ssl_makes_it() -> None:
     assert hash(ours)
 
 
+def test_another_class_in_its_place_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gevent and truststore do that, and the setters of ssl.py then recurse."""
+    context = create_default_context()
+    monkeypatch.setattr(ssl, "SSLContext", type("SSLContext", (ssl.SSLContext,), {}))
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
+    assert context.verify_flags & ssl.VERIFY_X509_STRICT
+    context.options |= ssl.OP_NO_TICKET
+    assert context.options & ssl.OP_NO_TICKET
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.maximum_version = ssl.TLSVersion.TLSv1_3
+    assert context.minimum_version is context.maximum_version is ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    assert context.verify_mode is ssl.CERT_NONE
+
+
 # --- versions and suites
 
 

@@ -11,10 +11,12 @@ What a context was told is read back from it when a connection begins; the OpenS
 from __future__ import annotations
 
 import _socket
+import _ssl
 import os
 import ssl
 import sys
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigurationError
 from .engine import Engine
@@ -34,10 +36,20 @@ from .wrapped import WrappedSocket, is_plain
 
 # The C class below `ssl.SSLContext`. Its methods are called by this name, not by `super()`, so that the same
 # functions can be put into `ssl.SSLContext` itself (install.py).
-_C: Any = ssl.SSLContext.__mro__[1]
+_C: Any = _ssl._SSLContext  # noqa: SLF001
 
 # OpenSSL's names of the groups that both have
 _GROUPS = {"prime256v1": 0x0017, "secp384r1": 0x0018, "secp521r1": 0x0019, "X25519": 0x001D, "X448": 0x001E}
+
+
+def _property(name: str, kind: Callable[[int], Any]) -> Any:
+    """One of `ssl.SSLContext`'s settings, straight from the C class.
+
+    The setters in ssl.py look their own class up by its name in the module, and recurse for ever once somebody
+    (gevent, truststore) has put another class there.
+    """
+    below = getattr(_C, name)
+    return property(lambda self: kind(below.__get__(self)), below.__set__)
 
 
 class SSLContext(ssl.SSLContext):
@@ -50,6 +62,13 @@ class SSLContext(ssl.SSLContext):
     """
 
     glasslock: Settings
+
+    if not TYPE_CHECKING:
+        options = _property("options", ssl.Options)
+        verify_flags = _property("verify_flags", ssl.VerifyFlags)
+        verify_mode = _property("verify_mode", ssl.VerifyMode)
+        minimum_version = _property("minimum_version", ssl.TLSVersion)
+        maximum_version = _property("maximum_version", ssl.TLSVersion)
 
     def __new__(cls, protocol: int = ssl.PROTOCOL_TLS_CLIENT) -> SSLContext:
         self = super().__new__(cls, protocol)

@@ -7,6 +7,7 @@ known to OpenSSL alone. For experiments and for looking on; a program that can c
 
 from __future__ import annotations
 
+import _ssl
 import contextlib
 import functools
 import logging
@@ -19,7 +20,7 @@ from ..trace import Observer
 from .context import SSLContext
 from .settings import ObserverFor, Settings
 
-_C: Any = ssl.SSLContext.__mro__[1]
+_C: Any = _ssl._SSLContext  # noqa: SLF001
 _METHODS = (
     "load_verify_locations",
     "set_default_verify_paths",
