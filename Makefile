@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test check coverage interop lock clean
+.PHONY: demo test check coverage interop matrix lock clean
 
 demo: $(READY) ## the whole story on one screen, no network needed
 	@$(BIN)/glasslock demo
@@ -30,6 +30,9 @@ coverage: $(READY) ## the same tests, and the floor for the branches of tls/ and
 
 interop: $(PEERS) ## real peers, both directions; a peer that is not there is a named skip
 	$(BIN)/pytest -m interop
+
+matrix: $(PEERS) ## the same as tables, with the peers' versions
+	$(BIN)/python -m tests.interop.matrix > docs/interop.md
 
 # The environment holds the locked versions and nothing else: a new lock makes a new one.
 $(READY): requirements/dev.lock
