@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from types import NoneType
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...errors import (
 from ...registry import (
     AlertDescription,
     ExtensionType,
+    HandshakeType,
     ProtocolVersion,
     SignatureScheme,
     name_of,
@@ -73,19 +74,32 @@ def send_certificate(hs: Handshake, credential: Credential | None, wishes: PeerW
     if credential is None:
         hs.send(Certificate((), context))
         return
-    entries = [CertificateEntry(der) for der in credential.chain]
-    if wishes.wants_ocsp and credential.ocsp_response:
-        entries[0].extensions[ExtensionType.STATUS_REQUEST] = write_ocsp_status(credential.ocsp_response)
-    if wishes.wants_scts and credential.sct_list:
-        entries[0].extensions[ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
-    certificate = Certificate(tuple(entries), context)
     hs.agreed.credential = credential
-    for algorithm in hs.config.certificate_compression:
-        if algorithm in wishes.compression:
-            body = certificate.body()
-            hs.send(CompressedCertificate(algorithm, len(body), compress(algorithm, body)))
-            return
-    hs.send(certificate)
+    ocsp = credential.ocsp_response if wishes.wants_ocsp else None
+    scts = credential.sct_list if wishes.wants_scts else None
+    algorithm = next((one for one in hs.config.certificate_compression if one in wishes.compression), None)
+    # The request's context is the server's choice for each request: such a message is made once and no more.
+    make = _certificate_message.__wrapped__ if context else _certificate_message
+    kind, raw = make(credential.chain, ocsp, scts, context, algorithm)
+    hs.send_raw(kind, raw)
+
+
+@lru_cache(maxsize=256)
+def _certificate_message(
+    chain: tuple[bytes, ...], ocsp: bytes | None, scts: bytes | None, context: bytes, algorithm: int | None
+) -> tuple[HandshakeType, bytes]:
+    """Certificate or CompressedCertificate: the same for every peer with the same wishes, and not cheap to make."""
+    entries = tuple(CertificateEntry(der) for der in chain)
+    if ocsp:
+        entries[0].extensions[ExtensionType.STATUS_REQUEST] = write_ocsp_status(ocsp)
+    if scts:
+        entries[0].extensions[ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP] = scts
+    certificate = Certificate(entries, context)
+    if algorithm is None:
+        return certificate.type, certificate.encode()
+    body = certificate.body()
+    compressed = CompressedCertificate(algorithm, len(body), compress(algorithm, body))
+    return compressed.type, compressed.encode()
 
 
 def send_certificate_verify(
@@ -369,6 +383,7 @@ def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handsh
         ) from problem
 
 
+@lru_cache(maxsize=64)
 def schemes_in_certificate_verify(schemes: tuple[int, ...]) -> tuple[int, ...]:
     """Of what we advertise, what may sign a TLS 1.3 handshake: never PKCS#1 v1.5, never SHA-1."""
     return tuple(s for s in schemes if s not in _CERTIFICATES_ONLY)

@@ -161,12 +161,14 @@ def host_name(server_name: str | None) -> str | None:
     if server_name is None or _is_address(server_name):
         return None
     name = server_name.removesuffix(".")
-    if not 1 <= len(name) <= ext.MAX_HOST_NAME or not all("!" <= character <= "~" for character in name):
+    if not 1 <= len(name) <= ext.MAX_HOST_NAME or not (name.isascii() and name.isprintable()) or " " in name:
         raise ConfigurationError(f"{server_name!r} is no host name in ASCII form")
     return name
 
 
 def _is_address(name: str) -> bool:
+    if ":" not in name and not name[-1:].isdigit():
+        return False  # as nearly always, and much faster told so
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Protocol
 
 
@@ -65,17 +65,21 @@ class HashFunction:
 
     def expand_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
         """HKDF-Expand-Label(Secret, Label, Context, Length)."""
-        info = b"%b%b%b%b" % (
-            length.to_bytes(2, "big"),
-            (6 + len(label)).to_bytes(1, "big"),
-            b"tls13 " + label,
-            len(context).to_bytes(1, "big") + context,
-        )
+        info = _label(length, label, len(context)) + context
+        if length <= self.length:  # one block, as nearly always
+            return self.hmac(secret, info + b"\x01")[:length]
         return self.expand(secret, info, length)
 
     def derive_secret(self, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret(Secret, Label, Messages), with the hash of the messages in place of them."""
-        return self.expand_label(secret, label, transcript_hash, self.length)
+        return self.hmac(secret, _label(self.length, label, self.length) + transcript_hash + b"\x01")
+
+
+@lru_cache(maxsize=256)
+def _label(length: int, label: bytes, context_length: int) -> bytes:
+    """HkdfLabel without the context that is its end; labels are few, those of exporters aside."""
+    front = length.to_bytes(2, "big") + (6 + len(label)).to_bytes(1, "big")
+    return front + b"tls13 " + label + context_length.to_bytes(1, "big")
 
 
 @cache

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 
 from .hkdf import HashFunction, hash_function
 from .suites import Suite
@@ -36,13 +37,15 @@ Listener = Callable[[str, str, bytes], None]
 class KeySchedule:
     """The left side of the picture: one secret at a time, moved on by `mix_…`."""
 
-    __slots__ = ("_listener", "_secret", "hash")
+    __slots__ = ("_listener", "_salt", "_secret", "hash")
 
     def __init__(self, hash_name: str, psk: bytes | None = None, listener: Listener | None = None) -> None:
         self.hash = hash_function(hash_name)
         self._listener = listener
+        # The salt for the shared secret, if it is known already.
+        self._salt: bytes | None = None
         if psk is None:
-            self._secret = _no_psk_secret(hash_name)
+            self._secret, self._salt = _without_psk(hash_name)
         else:
             self._secret = self.hash.extract(self.hash.zeros, psk)
         self._tell("early secret", "psk", self._secret)
@@ -63,7 +66,7 @@ class KeySchedule:
 
     def mix_shared_secret(self, shared_secret: bytes | None) -> None:
         """Early Secret to Handshake Secret; None where a PSK stands alone."""
-        salt = self.hash.derive_secret(self._secret, b"derived", self.hash.empty)
+        salt = self._salt or self.hash.derive_secret(self._secret, b"derived", self.hash.empty)
         self._secret = self.hash.extract(salt, self.hash.zeros if shared_secret is None else shared_secret)
         self._tell("handshake secret", "ecdhe", self._secret)
 
@@ -103,15 +106,12 @@ class KeySchedule:
             self._listener(name, parent, secret)
 
 
-_no_psk_secrets: dict[str, bytes] = {}
-
-
-def _no_psk_secret(hash_name: str) -> bytes:
-    """The Early Secret without a PSK is a constant of the hash."""
-    if hash_name not in _no_psk_secrets:
-        hash_ = hash_function(hash_name)
-        _no_psk_secrets[hash_name] = hash_.extract(hash_.zeros, hash_.zeros)
-    return _no_psk_secrets[hash_name]
+@cache
+def _without_psk(hash_name: str) -> tuple[bytes, bytes]:
+    """The Early Secret without a PSK, and the salt that comes of it: constants of the hash."""
+    hash_ = hash_function(hash_name)
+    secret = hash_.extract(hash_.zeros, hash_.zeros)
+    return secret, hash_.derive_secret(secret, b"derived", hash_.empty)
 
 
 def traffic_key_and_iv(suite: Suite, secret: bytes) -> tuple[bytes, bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -108,6 +109,7 @@ def suits(scheme: Scheme, kind: str, version: int) -> bool:
     return scheme.key_kind == kind or (kind in ecdsa and scheme.key_kind in ecdsa | {"ecdsa"})
 
 
+@lru_cache(maxsize=64)
 def schemes_of_key(kind: str, size: int, version: int) -> tuple[int, ...]:
     """Every scheme that a key can sign with, best first; `size` is the modulus of an RSA key in bytes."""
     return tuple(

@@ -5,6 +5,8 @@ Reading never trusts a length: whatever does not fit raises `PeerMisbehaved` wit
 
 from __future__ import annotations
 
+from struct import pack, unpack
+
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription
 
@@ -30,19 +32,24 @@ class Reader:
         start = self._position
         stop = start + length
         if stop > self._end:
-            raise decode_error(f"{self._what} ends early: {length} bytes expected, {self._end - start} left")
+            raise self._short(length, start)
         self._position = stop
         return self._data[start:stop]
 
     def u8(self) -> int:
-        position = self._position
-        if position >= self._end:
-            raise decode_error(f"{self._what} ends early: 1 byte expected, none left")
-        self._position = position + 1
-        return self._data[position]
+        start = self._position
+        if start >= self._end:
+            raise self._short(1, start)
+        self._position = start + 1
+        return self._data[start]
 
     def u16(self) -> int:
-        return int.from_bytes(self.take(2), "big")
+        start = self._position
+        stop = start + 2
+        if stop > self._end:
+            raise self._short(2, start)
+        self._position = stop
+        return self._data[start] << 8 | self._data[start + 1]
 
     def u24(self) -> int:
         return int.from_bytes(self.take(3), "big")
@@ -52,20 +59,31 @@ class Reader:
 
     def vector8(self, minimum: int = 0, maximum: int = 0xFF) -> bytes:
         """A vector with a one-byte length, in bytes, between `minimum` and `maximum`."""
-        return self._vector(self.u8(), minimum, maximum)
+        length = self.u8()
+        if not minimum <= length <= maximum:
+            raise self._wrong_size(length, minimum, maximum)
+        return self.take(length)
 
     def vector16(self, minimum: int = 0, maximum: int = 0xFFFF) -> bytes:
         """A vector with a two-byte length."""
-        return self._vector(self.u16(), minimum, maximum)
+        length = self.u16()
+        if not minimum <= length <= maximum:
+            raise self._wrong_size(length, minimum, maximum)
+        return self.take(length)
 
     def vector24(self, minimum: int = 0, maximum: int = 0xFFFFFF) -> bytes:
         """A vector with a three-byte length."""
-        return self._vector(self.u24(), minimum, maximum)
-
-    def _vector(self, length: int, minimum: int, maximum: int) -> bytes:
+        length = self.u24()
         if not minimum <= length <= maximum:
-            raise decode_error(f"{self._what} has a vector of {length} bytes; {minimum} to {maximum} are allowed")
+            raise self._wrong_size(length, minimum, maximum)
         return self.take(length)
+
+    def _short(self, length: int, start: int) -> PeerMisbehaved:
+        left = self._end - start
+        return decode_error(f"{self._what} ends early: {length} bytes expected, {left} left")
+
+    def _wrong_size(self, length: int, minimum: int, maximum: int) -> PeerMisbehaved:
+        return decode_error(f"{self._what} has a vector of {length} bytes; {minimum} to {maximum} are allowed")
 
     @property
     def remaining(self) -> int:
@@ -91,7 +109,7 @@ def u16_list(data: bytes, what: str) -> tuple[int, ...]:
     """The 16-bit numbers of a vector's content."""
     if len(data) % 2:
         raise decode_error(f"{what} has an odd number of bytes")
-    return tuple([data[i] << 8 | data[i + 1] for i in range(0, len(data), 2)])
+    return unpack(f">{len(data) // 2}H", data)
 
 
 def u8(number: int) -> bytes:
@@ -131,4 +149,4 @@ def vector24(data: bytes) -> bytes:
 
 def u16_vector(numbers: tuple[int, ...]) -> bytes:
     """A two-byte length and the numbers, two bytes each."""
-    return vector16(b"".join([u16(number) for number in numbers]))
+    return vector16(pack(f">{len(numbers)}H", *numbers))
