@@ -222,6 +222,7 @@ class CertificatesReceived(TraceRecord):
     step: Step = Step.IDENTIFY
     rule: str = "RFC 9846 section 4.5.1"
     chain: tuple[bytes, ...] = field(repr=False)
+    certificate_type: int = 0  # 2: `chain` is one raw public key (RFC 7250)
     ocsp_response: bytes | None = field(default=None, repr=False)
     sct_list: bytes | None = field(default=None, repr=False)
 

@@ -12,7 +12,7 @@ import pytest
 from glasslock.errors import CertificateRefused, ConfigurationError, PeerMisbehaved
 from glasslock.registry import AlertDescription, HandshakeType, Side, SignatureScheme
 from glasslock.tls import Credential
-from glasslock.tls.handshake.authentication import PeerKey
+from glasslock.tls.handshake.peer_key import PeerKey
 from glasslock.tls.keys.signatures import PrivateKeySigner
 from glasslock.tls.wire.messages import Certificate, CertificateEntry, CertificateVerify, Finished
 

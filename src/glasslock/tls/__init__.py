@@ -27,6 +27,7 @@ from .events import (
     Undecided,
 )
 from .importer import import_psk
+from .raw_keys import PinnedRawKeys, RawKeyVerifier
 from .session import ExternalPsk, MemoryReplayGuard, Session, TicketKeys
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "Limits",
     "MemoryReplayGuard",
     "PeerClosed",
+    "PinnedRawKeys",
+    "RawKeyVerifier",
     "ServerConfig",
     "ServerConnection",
     "Session",

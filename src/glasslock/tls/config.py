@@ -15,6 +15,7 @@ from typing import Protocol
 from ..errors import ConfigurationError
 from ..registry import (
     CertificateCompressionAlgorithm,
+    CertificateType,
     CipherSuite,
     NamedGroup,
     ProtocolVersion,
@@ -29,6 +30,7 @@ from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
 from .protection import MAX_FRAGMENT
+from .raw_keys import RawKeyVerifier
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 from .wire.compression import require_available
 
@@ -134,6 +136,9 @@ class Config:
     alpn_protocols: tuple[str, ...] = ()
     external_psks: tuple[ExternalPsk, ...] = ()  # keys that both sides have from elsewhere (RFC 9257, RFC 9258)
     psk_modes: tuple[int, ...] = (1,)  # psk_dhe_ke; psk_ke (0) has no forward secrecy and is off
+    # What the peer may show, best first; a raw public key needs somebody who knows the good ones (RFC 7250).
+    peer_certificate_types: tuple[int, ...] = (CertificateType.X509,)
+    raw_key_verifier: RawKeyVerifier | None = None
     verify_resumed: bool = True  # a resumption judges the first handshake's certificates again, as of now
     certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
     record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
@@ -154,6 +159,9 @@ class Config:
         _require_known("groups", self.groups, key_groups.SUPPORTED)
         _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
         _require_psk_modes(self.psk_modes)
+        _require_known("peer_certificate_types", self.peer_certificate_types, frozenset(CertificateType))
+        if (CertificateType.RAW_PUBLIC_KEY in self.peer_certificate_types) != (self.raw_key_verifier is not None):
+            raise ConfigurationError("raw public keys from the peer and a raw_key_verifier need one another")
         for algorithm in self.certificate_compression:
             require_available(algorithm)
         for protocol in self.alpn_protocols:
@@ -178,13 +186,14 @@ class Config:
 class ClientConfig(Config):
     """What a client offers and insists on. `verifier` has no default: trust is a decision.
 
-    None in its place means that no certificate is good enough, only one of `external_psks`.
+    None in its place means that no certificate is good enough, only a raw public key or one of `external_psks`.
     """
 
     verifier: PeerVerifier | None
     # Groups to send a key share for at once; None: the first classical one and the first post-quantum one.
     key_shares: tuple[int, ...] | None = None
     credentials: tuple[Credential, ...] = ()
+    own_certificate_types: tuple[int, ...] | None = None  # to offer, best first; None: those of `credentials`
     post_handshake_auth: bool = False
     request_ocsp: bool = True
     request_scts: bool = False
@@ -197,10 +206,25 @@ class ClientConfig(Config):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
-        if self.verifier is None and (not self.external_psks or self.versions != (ProtocolVersion.TLS_1_3,)):
+        keys_only = bool(self.external_psks) and self.versions == (ProtocolVersion.TLS_1_3,)
+        if self.verifier is None and not keys_only and CertificateType.X509 in self.peer_certificate_types:
             raise ConfigurationError("a client without a verifier needs external_psks and TLS 1.3 alone")
+        if self.own_certificate_types is not None:
+            _require_known("own_certificate_types", self.own_certificate_types, frozenset(CertificateType))
         if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
             raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
+
+    @property
+    def own_types(self) -> tuple[int, ...]:
+        """What we offer to show, if the server asks."""
+        if self.own_certificate_types is not None:
+            return self.own_certificate_types
+        return tuple(dict.fromkeys(credential.certificate_type for credential in self.credentials))
+
+    @property
+    def trusts_certificates(self) -> bool:
+        """Whether the server can show us anything that somebody could find good."""
+        return self.verifier is not None or self.raw_key_verifier is not None
 
     def initial_key_shares(self) -> tuple[int, ...]:
         """The groups of the first ClientHello's key shares, in the order of `groups`."""
@@ -221,6 +245,7 @@ class ClientHelloInfo:
     alpn_protocols: tuple[str, ...]
     certificate_authorities: tuple[bytes, ...]
     cipher_suites: tuple[int, ...]
+    certificate_types: tuple[int, ...] = (CertificateType.X509,)  # that the client can make use of
     signatures: frozenset[str] = frozenset({"ecdsa", "rsa"})  # what a common TLS 1.2 suite can be signed with
 
 
@@ -262,10 +287,18 @@ class ServerConfig(Config):
             )
         if self.ech_keys and ProtocolVersion.TLS_1_3 not in self.versions:
             raise ConfigurationError("ech_keys need TLS 1.3 among the versions")
-        if self.require_client_certificate and self.client_verifier is None:
+        x509 = CertificateType.X509 in self.peer_certificate_types
+        if self.raw_key_verifier is not None and x509 and self.client_verifier is None:
+            raise ConfigurationError("X.509 certificates from clients need a client_verifier")
+        if self.require_client_certificate and not self.asks_clients:
             raise ConfigurationError("require_client_certificate needs a client_verifier")
         if self.require_client_certificate and not self.ask_in_handshake:
             raise ConfigurationError("require_client_certificate means that clients are asked in the handshake")
+
+    @property
+    def asks_clients(self) -> bool:
+        """Whether clients have to say who they are, or may."""
+        return self.client_verifier is not None or self.raw_key_verifier is not None
 
 
 def _require_psk_modes(modes: tuple[int, ...]) -> None:

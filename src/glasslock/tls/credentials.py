@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ConfigurationError, PeerMisbehaved
+from ..registry import CertificateType
 from .keys.signatures import PrivateKeySigner, Signer, key_kind, schemes_of_key
 from .wire.extensions import check_sct_list
 
@@ -15,6 +16,7 @@ from .wire.extensions import check_sct_list
 class Credential:
     """One certificate chain (DER, leaf first) with its signer. Made once, used by many connections.
 
+    In place of the chain it may be the key alone (RFC 7250): then `chain` is its one SubjectPublicKeyInfo.
     `names` are the DNS names of the leaf in lower case, wildcards included, for the choice by server_name.
     `signature_schemes` narrows what the key may sign with, in order of preference.
     """
@@ -26,6 +28,7 @@ class Credential:
     names: frozenset[str] = frozenset()
     issuers: frozenset[bytes] = frozenset()  # DER names of every issuer in the chain
     signature_schemes: tuple[int, ...] | None = None
+    certificate_type: int = CertificateType.X509
     must_match_issuer: bool = False  # to be shown only to a peer that names one of `issuers` among its authorities
     ocsp_response: bytes | None = field(default=None, repr=False)
     sct_list: bytes | None = field(default=None, repr=False)
@@ -108,6 +111,35 @@ class Credential:
             sct_list=sct_list,
         )
 
+    @classmethod
+    def from_raw_key(cls, private_key: Any) -> Credential:
+        """A private key of pyca `cryptography` whose public half is shown as it is, uncertified (RFC 7250)."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        spki = private_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return cls.from_raw_signer(spki, PrivateKeySigner(private_key))
+
+    @classmethod
+    def from_raw_signer(cls, public_key: bytes, signer: Signer) -> Credential:
+        """The same from a DER SubjectPublicKeyInfo and anything that signs."""
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        try:
+            key = load_der_public_key(public_key)
+        except (ValueError, UnsupportedAlgorithm) as problem:
+            raise ConfigurationError(f"the public key cannot be read: {problem}") from problem
+        kind = key_kind(key)
+        if not kind:
+            raise ConfigurationError(f"TLS has no signature scheme for this key ({key!r})")
+        return cls(
+            chain=(public_key,),
+            signer=signer,
+            key_kind=kind,
+            key_size=rsa_bytes(key),
+            certificate_type=CertificateType.RAW_PUBLIC_KEY,
+        )
+
     def schemes(self, version: int) -> tuple[int, ...]:
         """The signature schemes this credential can use in a version, in order of preference."""
         possible = schemes_of_key(self.key_kind, self.key_size, version)
@@ -130,7 +162,9 @@ class Credential:
         return not self.must_match_issuer or bool(self.issuers.intersection(authorities))
 
     def covers(self, server_name: str) -> bool:
-        """Whether the leaf is for this DNS name, wildcards counting for the leftmost label."""
+        """Whether the leaf is for this DNS name, wildcards counting for the leftmost label; a raw key is for any."""
+        if self.certificate_type == CertificateType.RAW_PUBLIC_KEY:
+            return True
         name = server_name.lower().rstrip(".")
         return name in self.names or f"*.{name.partition('.')[2]}" in self.names
 

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..errors import ConfigurationError
+from ..registry import CertificateType
 from .keys.suites import SUITES_13
 
 MAX_TICKET_LIFETIME = 7 * 24 * 3600  # seconds
@@ -44,6 +45,7 @@ class Session:
     max_early_data: int = 0  # bytes
     extended_main_secret: bool = True
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    peer_certificate_type: int = CertificateType.X509
     peer_ocsp_response: bytes | None = field(default=None, repr=False)
     peer_sct_list: bytes | None = field(default=None, repr=False)
     group: int = 0

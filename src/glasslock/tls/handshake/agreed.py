@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...registry import CertificateType
 from ..credentials import Credential
 
 
@@ -18,7 +19,10 @@ class Agreed:
     alpn: str | None = None
     signature_scheme: int | None = None  # with which the server signed
     client_signature_scheme: int | None = None
+    # DER certificates, leaf first; of the type raw public key, its one SubjectPublicKeyInfo.
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
+    peer_certificate_type: int = CertificateType.X509
+    own_certificate_type: int = CertificateType.X509  # that a client was asked for
     peer_ocsp_response: bytes | None = field(default=None, repr=False)
     peer_sct_list: bytes | None = field(default=None, repr=False)
     credential: Credential | None = None  # the one of ours that the peer was shown

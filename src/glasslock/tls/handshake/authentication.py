@@ -5,7 +5,7 @@ The same for both roles; only the words around the signature differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import NoneType
@@ -20,20 +20,25 @@ from ...errors import (
 )
 from ...registry import (
     AlertDescription,
+    CertificateType,
     ExtensionType,
     HandshakeType,
     ProtocolVersion,
+    Side,
     SignatureScheme,
     name_of,
 )
 from ...trace import CertificatesReceived, Outcome, SignatureChecked, Step
 from ..config import PeerVerifier
 from ..credentials import Credential
-from ..keys.signatures import key_kind, signed_content, verify
+from ..keys.signatures import signed_content, verify
+from ..raw_keys import RawKeyVerifier
+from ..wire.codec import decode_error
 from ..wire.compression import compress, decompress
 from ..wire.extensions import check_sct_list, read_ocsp_status, write_ocsp_status
 from ..wire.messages import Certificate, CertificateEntry, CertificateVerify, CompressedCertificate
 from .context import Handshake, Question, Wait, illegal
+from .peer_key import PeerKey, RawPeerKey
 from .placement import CERTIFICATE, check_solicited
 
 _RULE = "RFC 9846 section 4.5"
@@ -167,6 +172,7 @@ class VerificationRequest:
     server_name: str | None
     ocsp_response: bytes | None
     sct_list: bytes | None
+    certificate_type: int = CertificateType.X509
 
 
 def open_certificate(hs: Handshake, message: Certificate | CompressedCertificate) -> Certificate:
@@ -217,6 +223,9 @@ def read_certificate(
                 check_sct_list(data)
     if not message.entries:
         return None
+    kind = hs.agreed.peer_certificate_type
+    if kind == CertificateType.RAW_PUBLIC_KEY and len(message.entries) != 1:
+        raise decode_error("Certificate holds more than the one raw public key", _RULE + ".1")
     leaf = message.entries[0].extensions
     status = leaf.get(ExtensionType.STATUS_REQUEST)
     shown = VerificationRequest(
@@ -224,6 +233,7 @@ def read_certificate(
         server_name=server_name,
         ocsp_response=None if status is None else read_ocsp_status(status),
         sct_list=leaf.get(ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP),
+        certificate_type=kind,
     )
     if hs.observer is not None:
         hs.tell(
@@ -233,6 +243,7 @@ def read_certificate(
                 chain=shown.chain,
                 ocsp_response=shown.ocsp_response,
                 sct_list=shown.sct_list,
+                certificate_type=kind,
             )
         )
     return shown
@@ -245,61 +256,12 @@ def keep_certificates(hs: Handshake, shown: VerificationRequest) -> None:
     hs.agreed.peer_sct_list = shown.sct_list
 
 
-class PeerKey:
-    """The public key of the peer's leaf certificate, with its kind."""
-
-    __slots__ = ("key", "kind")
-
-    def __init__(self, leaf: bytes, usage: str = "digital_signature") -> None:
-        """`usage` is the KeyUsage bit that the handshake needs, if the certificate has that extension."""
-        from cryptography import x509
-        from cryptography.exceptions import UnsupportedAlgorithm
-
-        try:
-            certificate = x509.load_der_x509_certificate(leaf)
-            self.key = certificate.public_key()
-            self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
-            allowed = _key_usage(certificate)
-        except (
-            ValueError,
-            UnsupportedAlgorithm,
-            x509.DuplicateExtension,
-            x509.InvalidVersion,
-            x509.UnsupportedGeneralNameType,
-            Warning,  # where the program makes its warnings errors
-        ) as problem:
-            raise PeerMisbehaved(
-                AlertDescription.BAD_CERTIFICATE,
-                "unreadable-certificate",
-                f"the peer's certificate cannot be read: {problem}",
-                "RFC 5280 section 4.1",
-            ) from problem
-        if not self.kind:
-            raise PeerMisbehaved(
-                AlertDescription.UNSUPPORTED_CERTIFICATE,
-                "unsupported-key",
-                "the peer's certificate has a key of a kind that TLS has no signature scheme for",
-                "RFC 9846 section 4.5.1.2",
-            )
-        if allowed is not None and not getattr(allowed, usage):
-            raise illegal(
-                "key-usage",
-                f"the peer's certificate does not allow its key to be used so ({usage})",
-                "RFC 9846 section 4.5.1.2",
-            )
-
-
-def _key_usage(certificate: Any) -> Any:
-    from cryptography import x509
-
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-
-
 def check_certificate_verify(
-    hs: Handshake, key: PeerKey, message: CertificateVerify, transcript_hash: bytes, offered: tuple[int, ...]
+    hs: Handshake,
+    key: PeerKey | RawPeerKey,
+    message: CertificateVerify,
+    transcript_hash: bytes,
+    offered: tuple[int, ...],
 ) -> None:
     """The peer holds the key of its certificate, and this handshake is the one that it signed."""
     if message.scheme not in offered:
@@ -340,32 +302,43 @@ def verify_peer(
     hs: Handshake, verifier: PeerVerifier | None, request: VerificationRequest
 ) -> Generator[Question, Any, None]:
     """Hands the chain to whoever the config names, and waits for the answer."""
-    if verifier is None:
+    raw = request.certificate_type == CertificateType.RAW_PUBLIC_KEY
+    judge = hs.config.raw_key_verifier if raw else verifier
+    if judge is None:
         raise psk_required()
-    deferred = getattr(verifier, "deferred", False)
-    answer = None if deferred else partial(_verify_now, verifier, request, hs)
+    deferred = getattr(judge, "deferred", False)
+    answer = None if deferred else partial(_verify_now, judge, request, hs)
     yield from hs.ask("verify", request, answer, NoneType)
 
 
 def kept_certificates(hs: Handshake, server_name: str | None) -> VerificationRequest:
     """The reverse of `keep_certificates`."""
     agreed = hs.agreed
-    return VerificationRequest(agreed.peer_chain, server_name, agreed.peer_ocsp_response, agreed.peer_sct_list)
+    return VerificationRequest(
+        agreed.peer_chain,
+        server_name,
+        agreed.peer_ocsp_response,
+        agreed.peer_sct_list,
+        agreed.peer_certificate_type,
+    )
 
 
 def verify_again(
     hs: Handshake, verifier: PeerVerifier | None, server_name: str | None
 ) -> Generator[Question, Any, None]:
     """In a resumption: what was good then may have expired, been revoked or lost our trust since."""
-    if hs.agreed.peer_chain and hs.config.verify_resumed and verifier is not None:
+    nobody_asks = hs.side is Side.SERVER and verifier is None and hs.config.raw_key_verifier is None
+    if hs.agreed.peer_chain and hs.config.verify_resumed and not nobody_asks:
         yield from verify_peer(hs, verifier, kept_certificates(hs, server_name))
 
 
-def _verify_now(verifier: PeerVerifier, request: VerificationRequest, hs: Handshake) -> object:
+def _verify_now(verifier: PeerVerifier | RawKeyVerifier, request: VerificationRequest, hs: Handshake) -> object:
     """None is the only good answer: a verifier that returns False instead of raising must not pass for consent."""
-    verify: Callable[..., object] = verifier.verify
+    foreign: Any = verifier
     try:
-        return verify(
+        if request.certificate_type == CertificateType.RAW_PUBLIC_KEY:
+            return foreign.verify_raw_key(request.chain[0], request.server_name)
+        return foreign.verify(
             request.chain,
             request.server_name,
             ocsp_response=request.ocsp_response,

@@ -12,8 +12,11 @@ from ...trace import Step
 from ..config import ClientHelloInfo, ServerConfig
 from ..credentials import Credential
 from .authentication import choose_scheme, no_common_scheme
+from .certificate_types import X509_ONLY, no_common_type
 from .client_wishes import ClientWishes
 from .context import Handshake, Question
+
+_NO_TYPE = "none of our certificates is of a type that the client can make use of"
 
 
 def choose_credential(
@@ -34,6 +37,7 @@ def choose_credential(
         alpn_protocols=tuple(protocol.decode("latin-1") for protocol in wishes.protocols),
         certificate_authorities=wishes.authorities,
         cipher_suites=wishes.hello.cipher_suites,
+        certificate_types=wishes.server_certificate_types or X509_ONLY,
         signatures=signatures,
     )
     chooser = config.choose_credential
@@ -50,6 +54,8 @@ def choose_credential(
             f"this server has no certificate for {info.server_name or 'a client that names no host'}",
             "RFC 6066 section 3",
         )
+    if credential.certificate_type not in info.certificate_types:
+        raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
     if choose_scheme(credential, schemes, info.version) is None:
         raise no_common_scheme()
     hs.decided(
@@ -87,7 +93,10 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
         raise psk_unknown()
     if not config.credentials:
         raise ConfigurationError("the server has no certificate: give ServerConfig credentials")
-    suited = [c for c in config.credentials if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]
+    suited = [c for c in config.credentials if c.certificate_type in info.certificate_types]
+    if not suited:
+        raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
+    suited = [c for c in suited if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]
     usable = [c for c in suited if choose_scheme(c, info.signature_schemes, info.version) is not None]
     if not usable:
         raise no_common_scheme()

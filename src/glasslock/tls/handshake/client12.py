@@ -40,7 +40,6 @@ from ..session import MAX_TICKET_LIFETIME, Session
 from ..wire import extensions as ext
 from ..wire.messages import CertificateVerify, ServerHello
 from ..wire.messages12 import (
-    Certificate12,
     CertificateRequest12,
     CertificateStatus,
     ClientKeyExchange,
@@ -48,14 +47,17 @@ from ..wire.messages12 import (
     NewSessionTicket12,
     ServerHelloDone,
     ServerKeyExchange,
+    certificate12,
 )
-from .authentication import PeerKey, kept_certificates, verify_again, verify_peer
+from .authentication import kept_certificates, verify_again, verify_peer
+from .certificate_types import accept_certificate_types
 from .client13 import accept_protocol
 from .client_certificate import choose_client_credential
 from .client_hello import Offer
 from .completion import complete
 from .context import Handshake, Question, Script, Wait, illegal
 from .keys12 import Secrets12, check_signature12, key_suits, sign12, suite_hash, tell_exchange
+from .peer_key import PeerKey, RawPeerKey, peer_key
 from .placement import check_solicited
 
 _E = ExtensionType
@@ -64,6 +66,8 @@ SERVER_HELLO_12 = frozenset(
     {
         _E.SERVER_NAME,
         _E.STATUS_REQUEST,
+        _E.CLIENT_CERTIFICATE_TYPE,
+        _E.SERVER_CERTIFICATE_TYPE,
         _E.EC_POINT_FORMATS,
         _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION,
         _E.SIGNED_CERTIFICATE_TIMESTAMP,
@@ -171,6 +175,7 @@ def resume(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello
         )
     agreed.resumed = True
     agreed.peer_chain = session.peer_chain
+    agreed.peer_certificate_type = session.peer_certificate_type
     agreed.peer_ocsp_response = session.peer_ocsp_response
     agreed.peer_sct_list = session.peer_sct_list
     agreed.group = session.group or None
@@ -195,6 +200,7 @@ def full_handshake(
     hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello, suite: Suite12
 ) -> Generator[Wait | Question, Any, None]:
     """Certificate, key exchange, Finished."""
+    accept_certificate_types(hs, config, hello.extensions)
     key = yield from authenticate_server(hs, config, hello, suite)
     share = None
     if suite.ephemeral:
@@ -218,9 +224,10 @@ def full_handshake(
 
 def authenticate_server(
     hs: Handshake, config: ClientConfig, hello: ServerHello, suite: Suite12
-) -> Generator[Wait | Question, Any, PeerKey]:
+) -> Generator[Wait | Question, Any, PeerKey | RawPeerKey]:
     """Certificate and CertificateStatus: read and kept; judged once the server has had its say."""
-    message = yield from hs.expect(Certificate12)
+    agreed = hs.agreed
+    message = yield from hs.expect(certificate12(agreed.peer_certificate_type))
     if not message.chain:
         raise PeerMisbehaved(
             AlertDescription.DECODE_ERROR, "no-certificate", "the server sent no certificate", "RFC 5246 section 7.4.2"
@@ -231,9 +238,9 @@ def authenticate_server(
             "too-many-certificates",
             f"the peer sent {len(message.chain)} certificates; {config.limits.certificates} are allowed",
         )
-    agreed = hs.agreed
     agreed.peer_chain = message.chain
-    key = PeerKey(message.chain[0], "digital_signature" if suite.ephemeral else "key_encipherment")
+    usage = "digital_signature" if suite.ephemeral else "key_encipherment"
+    key = peer_key(message.chain[0], agreed.peer_certificate_type, usage)
     if not key_suits(suite, key.kind):
         raise illegal(
             "wrong-certificate-type",
@@ -252,12 +259,15 @@ def authenticate_server(
                 chain=agreed.peer_chain,
                 ocsp_response=agreed.peer_ocsp_response,
                 sct_list=agreed.peer_sct_list,
+                certificate_type=agreed.peer_certificate_type,
             )
         )
     return key
 
 
-def read_server_share(hs: Handshake, config: ClientConfig, key: PeerKey) -> Generator[Wait, Any, tuple[int, bytes]]:
+def read_server_share(
+    hs: Handshake, config: ClientConfig, key: PeerKey | RawPeerKey
+) -> Generator[Wait, Any, tuple[int, bytes]]:
     """ServerKeyExchange: the server's ECDHE share, signed over both randoms (RFC 8422 section 5.4)."""
     message = yield from hs.expect(ServerKeyExchange)
     if message.group not in config.groups or message.group not in key_groups.CLASSICAL:
@@ -279,15 +289,16 @@ def answer(
     hs: Handshake,
     config: ClientConfig,
     suite: Suite12,
-    key: PeerKey,
+    key: PeerKey | RawPeerKey,
     share: tuple[int, bytes] | None,
     request: CertificateRequest12 | None,
 ) -> Generator[Wait | Question, Any, Secrets12]:
     """[Certificate,] ClientKeyExchange [, CertificateVerify]: our half, and if asked who we are."""
     credential = None
     if request is not None:
-        credential = choose_client_credential(config, request.schemes, request.authorities, ProtocolVersion.TLS_1_2)
-        hs.send(Certificate12(credential.chain if credential else ()))
+        kind, wanted = hs.agreed.own_certificate_type, request.authorities
+        credential = choose_client_credential(config, kind, request.schemes, wanted, ProtocolVersion.TLS_1_2)
+        hs.send(certificate12(kind)(credential.chain if credential else ()))
         hs.agreed.credential = credential
     if share is not None:
         group, theirs = share
@@ -309,7 +320,7 @@ def answer(
     return secrets
 
 
-def encrypt_premaster(key: PeerKey, premaster: bytes) -> bytes:
+def encrypt_premaster(key: PeerKey | RawPeerKey, premaster: bytes) -> bytes:
     """RSA key transport, the exchange of the classic account of HTTPS (RFC 5246 section 7.4.7.1).
 
     Whoever gets the server's private key later can decrypt what was recorded today.
@@ -347,6 +358,7 @@ def keep_session(hs: Handshake, secrets: Secrets12, ticket: NewSessionTicket12 |
         lifetime=min(lifetime or 7200, MAX_TICKET_LIFETIME),
         extended_main_secret=True,
         peer_chain=agreed.peer_chain,
+        peer_certificate_type=agreed.peer_certificate_type,
         peer_ocsp_response=agreed.peer_ocsp_response,
         peer_sct_list=agreed.peer_sct_list,
         group=agreed.group or 0,

@@ -45,7 +45,6 @@ from ..wire.messages import (
     ServerHello,
 )
 from .authentication import (
-    PeerKey,
     check_certificate_verify,
     keep_certificates,
     open_certificate,
@@ -55,6 +54,7 @@ from .authentication import (
     verify_again,
     verify_peer,
 )
+from .certificate_types import accept_certificate_types
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .client_hello import Offer, OfferedPsk, renew_offer
 from .completion import check_finished, complete
@@ -69,6 +69,7 @@ from .keys13 import (
     tell_key_exchange,
     write_application,
 )
+from .peer_key import peer_key
 from .placement import ENCRYPTED_EXTENSIONS, HELLO_RETRY_REQUEST, SERVER_HELLO, check_solicited
 from .post_handshake import client_after_handshake
 
@@ -210,7 +211,7 @@ def accept_hello(
     )
     hs.transcript.start(suite.hash_name)
     psk = accept_psk(offer, hello, suite.hash_name)
-    if psk is None and config.verifier is None:
+    if psk is None and not config.trusts_certificates:
         raise psk_required()
     listener = hs.derived if hs.observer is not None else None
     schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
@@ -274,6 +275,7 @@ def inherit(hs: Handshake, psk: OfferedPsk) -> None:
     agreed = hs.agreed
     if psk.session is not None:
         agreed.peer_chain = psk.session.peer_chain
+        agreed.peer_certificate_type = psk.session.peer_certificate_type
         agreed.peer_ocsp_response = psk.session.peer_ocsp_response
         agreed.peer_sct_list = psk.session.peer_sct_list
         agreed.signature_scheme = psk.session.signature_scheme or None
@@ -311,6 +313,7 @@ def accept_extensions(
         accept_protocol(hs, config, found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION])
     if _E.RECORD_SIZE_LIMIT in found:
         hs.limit_records(config.record_size_limit, ext.read_record_size_limit(found[_E.RECORD_SIZE_LIMIT]))
+    accept_certificate_types(hs, config, found)
     if _E.TICKET_REQUEST in found:
         ext.read_expected_tickets(found[_E.TICKET_REQUEST])
     if _E.EARLY_DATA in found:
@@ -361,7 +364,7 @@ def authenticate_server(
             "RFC 9846 section 4.5.1.3",
         )
     keep_certificates(hs, shown)
-    key = PeerKey(shown.chain[0])
+    key = peer_key(shown.chain[0], shown.certificate_type)
     signed = hs.transcript.digest()
     proof = yield from hs.expect(CertificateVerify)
     check_certificate_verify(hs, key, proof, signed, schemes_in_certificate_verify(config.signature_schemes))

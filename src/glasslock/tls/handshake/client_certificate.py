@@ -46,7 +46,8 @@ def answer_certificate_request(
     authorities: tuple[bytes, ...] = ()
     if _E.CERTIFICATE_AUTHORITIES in request.extensions:
         authorities = ext.read_certificate_authorities(request.extensions[_E.CERTIFICATE_AUTHORITIES])
-    credential = choose_client_credential(config, wishes.schemes, authorities, ProtocolVersion.TLS_1_3)
+    kind = hs.agreed.own_certificate_type
+    credential = choose_client_credential(config, kind, wishes.schemes, authorities, ProtocolVersion.TLS_1_3)
     hs.decided(
         "client_certificate",
         "shown" if credential else "none",
@@ -76,13 +77,15 @@ def server_wishes(request: CertificateRequest) -> PeerWishes:
 
 
 def choose_client_credential(
-    config: ClientConfig, schemes: tuple[int, ...], authorities: tuple[bytes, ...], version: int
+    config: ClientConfig, kind: int, schemes: tuple[int, ...], authorities: tuple[bytes, ...], version: int
 ) -> Credential | None:
     """Among our certificates that the server can check: the first from an authority that it named, else the first."""
     usable = [
         credential
         for credential in config.credentials
-        if choose_scheme(credential, schemes, version) is not None and credential.suits_authorities(authorities)
+        if credential.certificate_type == kind
+        and choose_scheme(credential, schemes, version) is not None
+        and credential.suits_authorities(authorities)
     ]
     named = [credential for credential in usable if credential.issuers.intersection(authorities)]
     return next(iter(named or usable), None)

@@ -18,6 +18,7 @@ from ..session import ExternalPsk, Session
 from ..wire import extensions as ext
 from ..wire.codec import u16
 from ..wire.messages import ClientHello, Extensions
+from .certificate_types import offer_certificate_types
 from .context import Handshake
 from .grease import Grease, permuted
 
@@ -220,8 +221,9 @@ def _extensions(
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
     if config.request_ocsp:
         found[_E.STATUS_REQUEST] = ext.STATUS_REQUEST_OCSP
-    if config.verifier is not None:
+    if config.trusts_certificates:
         found[_E.SIGNATURE_ALGORITHMS] = ext.write_u16_vector(grease.schemes + config.signature_schemes)
+    found |= offer_certificate_types(config)
     if config.request_scts:
         found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
     if config.record_size_limit is not None:

@@ -35,6 +35,8 @@ class ClientWishes:
     compression: tuple[int, ...] = ()
     record_size_limit: int | None = None
     authorities: tuple[bytes, ...] = ()
+    client_certificate_types: tuple[int, ...] | None = None
+    server_certificate_types: tuple[int, ...] | None = None
     post_handshake_auth: bool = False
     ticket_request: tuple[int, int] | None = None
     extended_main_secret: bool = False
@@ -127,6 +129,14 @@ def _authorities(wishes: ClientWishes, data: bytes) -> None:
     wishes.authorities = ext.read_certificate_authorities(data)
 
 
+def _client_certificate_types(wishes: ClientWishes, data: bytes) -> None:
+    wishes.client_certificate_types = ext.read_certificate_types(data, _E.CLIENT_CERTIFICATE_TYPE)
+
+
+def _server_certificate_types(wishes: ClientWishes, data: bytes) -> None:
+    wishes.server_certificate_types = ext.read_certificate_types(data, _E.SERVER_CERTIFICATE_TYPE)
+
+
 def _post_handshake_auth(wishes: ClientWishes, data: bytes) -> None:
     ext.read_empty(data, _E.POST_HANDSHAKE_AUTH)
     wishes.post_handshake_auth = True
@@ -174,6 +184,8 @@ _READERS: dict[int, Callable[[ClientWishes, bytes], None]] = {
     _E.COMPRESS_CERTIFICATE: _compression,
     _E.RECORD_SIZE_LIMIT: _record_size_limit,
     _E.CERTIFICATE_AUTHORITIES: _authorities,
+    _E.CLIENT_CERTIFICATE_TYPE: _client_certificate_types,
+    _E.SERVER_CERTIFICATE_TYPE: _server_certificate_types,
     _E.POST_HANDSHAKE_AUTH: _post_handshake_auth,
     _E.TICKET_REQUEST: _ticket_request,
     _E.EXTENDED_MAIN_SECRET: _extended_main_secret,

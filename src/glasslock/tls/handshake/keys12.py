@@ -17,8 +17,9 @@ from ..keys.signatures import verify
 from ..keys.suites import SUITES_12, Suite12
 from ..protection import Protection12
 from ..wire.messages import Finished
-from .authentication import PeerKey, choose_scheme, no_common_scheme, sign
+from .authentication import choose_scheme, no_common_scheme, sign
 from .context import CHANGE_CIPHER_SPEC, Handshake, Question, Wait, illegal
+from .peer_key import PeerKey, RawPeerKey
 
 _LABELS = {Side.CLIENT: b"client finished", Side.SERVER: b"server finished"}
 
@@ -122,7 +123,12 @@ def sign12(
 
 
 def check_signature12(
-    hs: Handshake, key: PeerKey, scheme: int, signature: bytes, content: bytes, offered: tuple[int, ...]
+    hs: Handshake,
+    key: PeerKey | RawPeerKey,
+    scheme: int,
+    signature: bytes,
+    content: bytes,
+    offered: tuple[int, ...],
 ) -> None:
     """The signature in ServerKeyExchange or CertificateVerify."""
     if scheme not in offered:

@@ -140,6 +140,7 @@ def accept_ticket(hs: Handshake, message: NewSessionTicket) -> None:
         age_add=message.age_add,
         max_early_data=max_early_data,
         peer_chain=agreed.peer_chain,
+        peer_certificate_type=agreed.peer_certificate_type,
         peer_ocsp_response=agreed.peer_ocsp_response,
         peer_sct_list=agreed.peer_sct_list,
         group=agreed.group or 0,
@@ -172,7 +173,7 @@ def request_client_certificate(hs: Handshake, config: ServerConfig) -> None:
     """Asks the client who it is; the answer comes when it comes."""
     if hs.final_transcript is None:
         raise ConfigurationError("the client did not offer to authenticate after the handshake (post_handshake_auth)")
-    if config.client_verifier is None:
+    if not config.asks_clients:
         raise ConfigurationError("client certificates need a client_verifier")
     request = certificate_request(config, context=config.random(16))
     transcript = hs.final_transcript.copy()

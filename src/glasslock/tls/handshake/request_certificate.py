@@ -11,7 +11,6 @@ from ..config import ServerConfig
 from ..wire import extensions as ext
 from ..wire.messages import Certificate, CertificateRequest, CertificateVerify, Extensions
 from .authentication import (
-    PeerKey,
     VerificationRequest,
     check_certificate_verify,
     read_certificate,
@@ -20,6 +19,7 @@ from .authentication import (
 )
 from .context import Handshake, Question, Wait
 from .grease import Grease
+from .peer_key import peer_key
 
 _E = ExtensionType
 
@@ -52,11 +52,10 @@ def authenticate_client(
                 "RFC 9846 section 4.5.1.3",
             )
         return None
-    key = PeerKey(shown.chain[0])
+    key = peer_key(shown.chain[0], shown.certificate_type)
     signed = hs.transcript.digest()
     proof = yield from hs.expect(CertificateVerify)
     check_certificate_verify(hs, key, proof, signed, schemes_in_certificate_verify(config.signature_schemes))
     hs.agreed.client_signature_scheme = proof.scheme
-    if config.client_verifier is not None:
-        yield from verify_peer(hs, config.client_verifier, shown)
+    yield from verify_peer(hs, config.client_verifier, shown)
     return shown

@@ -35,20 +35,22 @@ from ..wire import extensions as ext
 from ..wire.codec import u16
 from ..wire.messages import CertificateVerify, ClientHello, Extensions, ServerHello
 from ..wire.messages12 import (
-    Certificate12,
     CertificateRequest12,
     CertificateStatus,
     ClientKeyExchange,
     NewSessionTicket12,
     ServerHelloDone,
     ServerKeyExchange,
+    certificate12,
 )
-from .authentication import PeerKey, kept_certificates, verify_again, verify_peer
+from .authentication import kept_certificates, verify_again, verify_peer
+from .certificate_types import answer_certificate_types, choose_client_type
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
 from .context import Handshake, Question, Script, Wait, illegal
 from .keys12 import Secrets12, check_signature12, key_suits, sign12, suite_hash, tell_exchange
+from .peer_key import PeerKey, RawPeerKey, peer_key
 from .tickets import TicketContent
 
 _E = ExtensionType
@@ -168,9 +170,12 @@ def signature_schemes(wishes: ClientWishes) -> tuple[int, ...]:
 
 
 def say_hello(
-    hs: Handshake, config: ServerConfig, wishes: ClientWishes, session_id: bytes, ticket: bool, staple: bool
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, session_id: bytes, announced: Extensions
 ) -> None:
-    """Our choices, all in the clear; the last bytes of the random say that we could have done better."""
+    """Our choices, all in the clear; the last bytes of the random say that we could have done better.
+
+    `announced` are extensions that say which messages follow, and in which form.
+    """
     agreed = hs.agreed
     random = config.random(32)
     if max(config.versions) > agreed.version:
@@ -190,10 +195,7 @@ def say_hello(
     if wishes.record_size_limit is not None and config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
         hs.limit_records(config.record_size_limit, wishes.record_size_limit)
-    if ticket:
-        found[_E.SESSION_TICKET] = b""
-    if staple:
-        found[_E.STATUS_REQUEST] = b""
+    found |= announced
     hs.send(ServerHello(random, session_id, agreed.cipher_suite, found, has_extensions=bool(found)))
 
 
@@ -245,9 +247,10 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     agreed.resumed = True
     agreed.cipher_suite = session.cipher_suite
     agreed.peer_chain = session.client_chain
+    agreed.peer_certificate_type = session.client_certificate_type
     agreed.client_signature_scheme = session.client_signature_scheme or None
     renew = gives_ticket(config, wishes)
-    say_hello(hs, config, wishes, wishes.hello.session_id, renew, staple=False)
+    say_hello(hs, config, wishes, wishes.hello.session_id, {_E.SESSION_TICKET: b""} if renew else {})
     hs.transcript.start(SUITES_12[session.cipher_suite].hash_name)
     secrets = Secrets12(hs, session.psk)
     yield from verify_again(hs, config.client_verifier, None)
@@ -267,8 +270,16 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     staple = wishes.wants_ocsp and credential.ocsp_response is not None
     by_id = not ticket and config.session_store is not None and wishes.extended_main_secret
     session_id = config.random(32) if by_id else b""
-    say_hello(hs, config, wishes, session_id, ticket, staple)
-    hs.send(Certificate12(credential.chain))
+    asked = config.asks_clients
+    if asked:
+        choose_client_type(hs, config, wishes)
+    announced = answer_certificate_types(hs, wishes, credential, asked)
+    if ticket:
+        announced[_E.SESSION_TICKET] = b""
+    if staple:
+        announced[_E.STATUS_REQUEST] = b""
+    say_hello(hs, config, wishes, session_id, announced)
+    hs.send(certificate12(credential.certificate_type)(credential.chain))
     hs.agreed.credential = credential
     if staple and credential.ocsp_response is not None:
         hs.send(CertificateStatus(credential.ocsp_response))
@@ -276,7 +287,6 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     exchange = None
     if group is not None:
         exchange = yield from send_share(hs, config, wishes, credential, group)
-    asked = config.client_verifier is not None
     if asked:
         hs.send(
             CertificateRequest12(
@@ -301,8 +311,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         proof = yield from hs.expect(CertificateVerify)
         check_signature12(hs, key, proof.scheme, proof.signature, said, config.signature_schemes)
         hs.agreed.client_signature_scheme = proof.scheme
-        if config.client_verifier is not None:
-            yield from verify_peer(hs, config.client_verifier, kept_certificates(hs, None))
+        yield from verify_peer(hs, config.client_verifier, kept_certificates(hs, None))
     yield from secrets.read_finished()
     if ticket:
         send_ticket(hs, config, wishes, secrets)
@@ -341,9 +350,12 @@ def decrypt_premaster(config: ServerConfig, credential: Credential, wishes: Clie
     return premaster if good and premaster is not None else random
 
 
-def read_client_certificate(hs: Handshake, config: ServerConfig) -> Generator[Wait | Question, Any, PeerKey | None]:
+def read_client_certificate(
+    hs: Handshake, config: ServerConfig
+) -> Generator[Wait | Question, Any, PeerKey | RawPeerKey | None]:
     """The client's Certificate, or None if it has none and need not have one."""
-    message = yield from hs.expect(Certificate12)
+    kind = hs.agreed.peer_certificate_type
+    message = yield from hs.expect(certificate12(kind))
     if not message.chain:
         if config.require_client_certificate:
             raise NegotiationFailed(
@@ -361,8 +373,16 @@ def read_client_certificate(hs: Handshake, config: ServerConfig) -> Generator[Wa
         )
     hs.agreed.peer_chain = message.chain
     if hs.observer is not None:
-        hs.tell(CertificatesReceived(time=hs.now(), side=hs.side, rule="RFC 5246 section 7.4.6", chain=message.chain))
-    return PeerKey(message.chain[0])
+        hs.tell(
+            CertificatesReceived(
+                time=hs.now(),
+                side=hs.side,
+                rule="RFC 5246 section 7.4.6",
+                chain=message.chain,
+                certificate_type=kind,
+            )
+        )
+    return peer_key(message.chain[0], kind)
 
 
 # --- sessions, and after --------------------------------------------------------------------------
@@ -389,6 +409,7 @@ def session_content(hs: Handshake, wishes: ClientWishes, secrets: Secrets12) -> 
         server_name=wishes.server_name or "",
         alpn=hs.agreed.alpn or "",
         client_chain=hs.agreed.peer_chain,
+        client_certificate_type=hs.agreed.peer_certificate_type,
         client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         extended_main_secret=hs.agreed.extended_main_secret,
     )

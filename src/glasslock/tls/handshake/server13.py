@@ -52,6 +52,7 @@ from .authentication import (
     send_certificate_verify,
     verify_again,
 )
+from .certificate_types import answer_certificate_types, choose_client_type
 from .choices import choose_credential, choose_protocol, psk_unknown
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
@@ -93,6 +94,9 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
         psk = choose_psk_again(hs, config, wishes, suite, psk)
     hs.transcript.start(suite.hash_name)
     credential = None if psk is not None else (yield from choose_certificate(hs, config, wishes))
+    asked = credential is not None and config.asks_clients and config.ask_in_handshake
+    if asked:
+        choose_client_type(hs, config, wishes)
 
     listener = hs.derived if hs.observer is not None else None
     schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
@@ -103,8 +107,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     if psk is not None:
         yield from verify_again(hs, config.client_verifier, None)
 
-    hs.send(answer_extensions(hs, config, wishes))
-    asked = credential is not None and config.client_verifier is not None and config.ask_in_handshake
+    hs.send(answer_extensions(hs, config, wishes, credential, asked))
     if credential is not None:
         yield from show_certificate(hs, config, wishes, credential, asked)
     hs.send(finished(hs, schedule, secrets.server))
@@ -275,9 +278,11 @@ def enter_handshake_keys(
 # --- EncryptedExtensions and Certificate ----------------------------------------------------------
 
 
-def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> EncryptedExtensions:
+def answer_extensions(
+    hs: Handshake, config: ServerConfig, wishes: ClientWishes, credential: Credential | None, asked: bool
+) -> EncryptedExtensions:
     """Our answers that are nobody else's business (section 4.4.1)."""
-    found: Extensions = {}
+    found: Extensions = answer_certificate_types(hs, wishes, credential, asked)
     if wishes.server_name is not None and not hs.agreed.resumed:
         found[_E.SERVER_NAME] = b""
     if hs.agreed.alpn is not None:

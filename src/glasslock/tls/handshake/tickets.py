@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...registry import ExtensionType
+from ...registry import CertificateType, ExtensionType
 from ..config import ServerConfig
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import resumption_psk
@@ -29,6 +29,7 @@ class TicketContent:
     server_name: str
     alpn: str
     client_chain: tuple[bytes, ...]
+    client_certificate_type: int = CertificateType.X509
     client_signature_scheme: int = 0
     extended_main_secret: bool = True
 
@@ -45,6 +46,7 @@ class TicketContent:
                 vector8(self.server_name.encode("ascii")),
                 vector8(self.alpn.encode("latin-1")),
                 vector24(b"".join([vector24(certificate) for certificate in self.client_chain])),
+                u8(self.client_certificate_type),
                 u16(self.client_signature_scheme),
                 u8(self.extended_main_secret),
             )
@@ -72,6 +74,7 @@ class TicketContent:
             server_name=server_name,
             alpn=alpn,
             client_chain=tuple(chain),
+            client_certificate_type=reader.u8(),
             client_signature_scheme=reader.u16(),
             extended_main_secret=bool(reader.u8()),
         )
@@ -107,6 +110,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
             server_name=wishes.server_name or "",
             alpn=hs.agreed.alpn or "",
             client_chain=hs.agreed.peer_chain,
+            client_certificate_type=hs.agreed.peer_certificate_type,
             client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         ).encode()
         if len(content) > 0xF000:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ExtensionType
+from ...registry import AlertDescription, CertificateType, ExtensionType
 from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16
 
 HOST_NAME = 0  # the only NameType that server_name has (RFC 6066 section 3)
@@ -245,6 +245,30 @@ def check_sct_list(data: bytes) -> None:
     reader.finish()
     while items.remaining:
         items.vector16(1)
+
+
+# --- client_certificate_type and server_certificate_type (RFC 7250 section 3) ----------------------
+
+
+def read_certificate_types(data: bytes, extension: ExtensionType) -> tuple[int, ...]:
+    """A client's list; one that says no more than the default must not be sent (section 4.1)."""
+    types = read_u8_vector(data, extension.name.lower())
+    if types == (CertificateType.X509,):
+        raise PeerMisbehaved(
+            AlertDescription.ILLEGAL_PARAMETER,
+            "certificate-type-default",
+            f"{extension.name.lower()} lists nothing but X.509, which goes without saying",
+            "RFC 7250 section 4.1",
+        )
+    return types
+
+
+def read_certificate_type(data: bytes, extension: ExtensionType) -> int:
+    """A server's choice."""
+    reader = Reader(data, extension.name.lower())
+    chosen = reader.u8()
+    reader.finish()
+    return chosen
 
 
 # --- the rest -------------------------------------------------------------------------------------

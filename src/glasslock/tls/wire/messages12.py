@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...registry import HandshakeType
+from ...registry import CertificateType, HandshakeType
 from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16, vector24
 from .extensions import read_ocsp_status, write_ocsp_status
 from .messages import HEADER_LENGTH, frame
@@ -53,6 +53,29 @@ class Certificate12:
 
     def encode(self) -> bytes:
         return frame(self.type, vector24(b"".join([vector24(certificate) for certificate in self.chain])))
+
+
+@dataclass(slots=True)
+class RawPublicKey12(Certificate12):
+    """The same with a key in place of the chain, where both sides agreed on that (RFC 7250 section 3).
+
+    struct { opaque ASN.1_subjectPublicKeyInfo<1..2^24-1>; } Certificate;    /* empty: none */
+    """
+
+    @classmethod
+    def parse(cls, raw: bytes) -> RawPublicKey12:
+        reader = Reader(raw, "Certificate", HEADER_LENGTH)
+        key = reader.vector24()
+        reader.finish()
+        return cls((key,) if key else ())
+
+    def encode(self) -> bytes:
+        return frame(self.type, vector24(b"".join(self.chain)))
+
+
+def certificate12(certificate_type: int) -> type[Certificate12]:
+    """The form of a TLS 1.2 Certificate message."""
+    return RawPublicKey12 if certificate_type == CertificateType.RAW_PUBLIC_KEY else Certificate12
 
 
 @dataclass(slots=True)

@@ -1,0 +1,93 @@
+"""The public key that the peer has to prove it holds: of its certificate, or the key as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...errors import PeerMisbehaved
+from ...registry import AlertDescription, CertificateType
+from ..keys.signatures import key_kind
+from ..wire.codec import decode_error
+from .context import illegal
+
+
+class PeerKey:
+    """The public key of the peer's leaf certificate, with its kind."""
+
+    __slots__ = ("key", "kind")
+
+    def __init__(self, leaf: bytes, usage: str = "digital_signature") -> None:
+        """`usage` is the KeyUsage bit that the handshake needs, if the certificate has that extension."""
+        from cryptography import x509
+        from cryptography.exceptions import UnsupportedAlgorithm
+
+        try:
+            certificate = x509.load_der_x509_certificate(leaf)
+            self.key = certificate.public_key()
+            self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
+            allowed = _key_usage(certificate)
+        except (
+            ValueError,
+            UnsupportedAlgorithm,
+            x509.DuplicateExtension,
+            x509.InvalidVersion,
+            x509.UnsupportedGeneralNameType,
+            Warning,  # where the program makes its warnings errors
+        ) as problem:
+            raise PeerMisbehaved(
+                AlertDescription.BAD_CERTIFICATE,
+                "unreadable-certificate",
+                f"the peer's certificate cannot be read: {problem}",
+                "RFC 5280 section 4.1",
+            ) from problem
+        if not self.kind:
+            raise unsupported_key()
+        if allowed is not None and not getattr(allowed, usage):
+            raise illegal(
+                "key-usage",
+                f"the peer's certificate does not allow its key to be used so ({usage})",
+                "RFC 9846 section 4.5.1.2",
+            )
+
+
+class RawPeerKey:
+    """The peer's public key, which is all that it shows of itself (RFC 7250)."""
+
+    __slots__ = ("key", "kind")
+
+    def __init__(self, spki: bytes) -> None:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        try:
+            self.key: Any = load_der_public_key(spki)
+        except (ValueError, UnsupportedAlgorithm) as problem:
+            raise decode_error(
+                f"the peer's raw public key cannot be read: {problem}", "RFC 7250 section 3"
+            ) from problem
+        self.kind = key_kind(self.key)
+        if not self.kind:
+            raise unsupported_key()
+
+
+def peer_key(leaf: bytes, certificate_type: int, usage: str = "digital_signature") -> PeerKey | RawPeerKey:
+    """The key that the peer has to prove."""
+    return RawPeerKey(leaf) if certificate_type == CertificateType.RAW_PUBLIC_KEY else PeerKey(leaf, usage)
+
+
+def unsupported_key() -> PeerMisbehaved:
+    return PeerMisbehaved(
+        AlertDescription.UNSUPPORTED_CERTIFICATE,
+        "unsupported-key",
+        "the peer's certificate has a key of a kind that TLS has no signature scheme for",
+        "RFC 9846 section 4.5.1.2",
+    )
+
+
+def _key_usage(certificate: Any) -> Any:
+    from cryptography import x509
+
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return None
