@@ -177,28 +177,42 @@ class Site:
 
 
 def make_site(folder: Path) -> Site:
-    """Fresh keys and a certificate, as files in `folder` too."""
-    private_key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "both names")])
-    now = dt.datetime.now(dt.UTC)
-    names = x509.SubjectAlternativeName([x509.DNSName(PUBLIC), x509.DNSName(SECRET)])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private_key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(names, critical=False)
-        .sign(private_key, hashes.SHA256())
-    )
+    """Fresh keys, a root, and a certificate from it for both names and `localhost`, as files in `folder` too."""
+    root_key, private_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    root = _certificate("root", root_key.public_key(), "root", root_key, x509.BasicConstraints(ca=True, path_length=0))
+    names = x509.SubjectAlternativeName([x509.DNSName(name) for name in (PUBLIC, SECRET, "localhost")])
+    certificate = _certificate("site", private_key.public_key(), "root", root_key, names)
+    (folder / "root.pem").write_bytes(root.public_bytes(Encoding.PEM))
     (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
     pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (folder / "key.pem").write_bytes(pem)
     key = ECHKey.generate(PUBLIC)
     return Site(folder, certificate, private_key, key, ECHKey.generate(PUBLIC, others=[key]))
+
+
+def _certificate(
+    subject: str,
+    public_key: ec.EllipticCurvePublicKey,
+    issuer: str,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    extension: x509.BasicConstraints | x509.SubjectAlternativeName,
+) -> x509.Certificate:
+    now = dt.datetime.now(dt.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(_common_name(subject))
+        .issuer_name(_common_name(issuer))
+        .public_key(public_key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=30))
+        .add_extension(extension, critical=isinstance(extension, x509.BasicConstraints))
+    )
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _common_name(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def published(*keys: ECHKey) -> bytes:

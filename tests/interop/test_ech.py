@@ -106,7 +106,7 @@ def go_server(program: Path, site: Site, *keys: ECHKey, groups: tuple[NamedGroup
 
 
 def go_client(program: Path, site: Site, port: int, configs: bytes, count: int = 1) -> Go:
-    address = ["-address", f"127.0.0.1:{port}", "-name", SECRET, "-ca", str(site.folder / "cert.pem")]
+    address = ["-address", f"127.0.0.1:{port}", "-name", SECRET, "-ca", str(site.folder / "root.pem")]
     return Go(program, "client", *address, "-ech", text(configs), "-groups", go_groups(GROUPS), "-count", str(count))
 
 
@@ -231,7 +231,7 @@ def nss(site: Site) -> Path:
     for command in (
         ["certutil", "-N", "-d", database, "--empty-password"],
         ["pk12util", "-i", str(bundle), "-d", database, "-W", "x"],
-        ["certutil", "-M", "-d", database, "-n", "site", "-t", "CTu,,"],
+        ["certutil", "-A", "-d", database, "-n", "root", "-t", "C,,", "-i", str(site.folder / "root.pem")],
     ):
         subprocess.run(command, check=True, timeout=PATIENCE, capture_output=True)
     return folder
