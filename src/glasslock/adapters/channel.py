@@ -101,18 +101,18 @@ class Channel:
         """At least one byte and at most `limit`; b"" once the peer has said close_notify."""
         if limit <= 0:
             return b""
-        chunk = self._next_chunk(limit)
-        return b"" if chunk is None else bytes(chunk)
+        chunks = self._next_chunks(limit)
+        return bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
 
     def read_into(self, buffer: memoryview) -> int:
         """The same into a writable buffer of bytes; returns how many."""
         if not buffer:
             return 0
-        chunk = self._next_chunk(len(buffer))
-        if chunk is None:
-            return 0
-        buffer[: len(chunk)] = chunk
-        return len(chunk)
+        count = 0
+        for chunk in self._next_chunks(len(buffer)):
+            buffer[count : count + len(chunk)] = chunk
+            count += len(chunk)
+        return count
 
     def write(self, data: memoryview) -> int:
         """Sends bytes and returns how many; it may be fewer than given, unless writes are whole.
@@ -177,21 +177,26 @@ class Channel:
 
     # --- in
 
-    def _next_chunk(self, limit: int) -> memoryview | None:
-        """At most `limit` decrypted bytes; None after close_notify."""
+    def _next_chunks(self, limit: int) -> list[memoryview]:
+        """What is there of decrypted data, at most `limit` bytes; nothing after close_notify."""
         deadline = self._deadline()
         with self._reader:
             self._handshake(deadline)
-            while not self._plain:
+            plain = self._plain
+            while not plain:
                 if self.connection.peer_closed:
-                    return None
+                    return []
                 self._raise_failure()
                 self._pull(deadline)
-            chunk = self._plain.popleft()
-            if len(chunk) > limit:
-                self._plain.appendleft(chunk[limit:])
-                return chunk[:limit]
-            return chunk
+            chunks = []
+            while plain and limit:
+                chunk = plain.popleft()
+                if len(chunk) > limit:
+                    plain.appendleft(chunk[limit:])
+                    chunk = chunk[:limit]
+                limit -= len(chunk)
+                chunks.append(chunk)
+            return chunks
 
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
