@@ -240,7 +240,7 @@ def test_reading_into_a_buffer(pair: Pair) -> None:
     buffer = bytearray(4)
     assert pair.server.read_into(memoryview(buffer)) == 4
     assert buffer == b"0123"
-    assert pair.server.pending == 6
+    assert pair.server.inbox.pending == 6
     assert pair.server.read_into(memoryview(bytearray())) == 0
     assert pair.server.read(1) == b"4"
     assert pair.server.read(0) == b""

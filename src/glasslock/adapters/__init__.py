@@ -8,6 +8,7 @@ TraceRecorder                        an observer that remembers
 
 from __future__ import annotations
 
+from .asynchronous import AsyncStream, accept_stream, open_stream
 from .blocking import Stream, accept, connect
 from .context import SSLContext, create_default_context
 from .failures import EngineCertificateError, EngineEOFError, EngineError
@@ -15,6 +16,7 @@ from .install import install, uninstall
 from .recorder import TraceRecorder
 
 __all__ = [
+    "AsyncStream",
     "EngineCertificateError",
     "EngineEOFError",
     "EngineError",
@@ -22,8 +24,10 @@ __all__ = [
     "Stream",
     "TraceRecorder",
     "accept",
+    "accept_stream",
     "connect",
     "create_default_context",
     "install",
+    "open_stream",
     "uninstall",
 ]

@@ -65,7 +65,7 @@ class Stream:
     @property
     def session(self) -> Session | None:
         """What a later connection needs to resume this one; with TLS 1.3 it comes with the first data."""
-        return self._channel.session
+        return self._channel.inbox.session
 
     @property
     def socket(self) -> socket.socket:

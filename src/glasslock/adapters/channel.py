@@ -19,10 +19,10 @@ import time
 from collections import deque
 from typing import Protocol
 
-from ..errors import ConfigurationError, NegotiationFailed, TLSError
-from ..registry import AlertDescription
-from ..tls import CertificateDeclined, Connection, Data, Event, ServerConnection, Session, TicketReceived, Undecided
+from ..errors import ConfigurationError, TLSError
+from ..tls import Connection, ServerConnection
 from ..tls.record import HEADER_LENGTH
+from .inbox import Inbox
 
 WRITE_CHUNK = 1 << 16  # bytes that one write on a socket encrypts at most: four records
 READ_AHEAD = 1 << 17  # bytes taken off the wire at once, where reading ahead is allowed
@@ -71,25 +71,18 @@ class Channel:
         require_certificate: bool = False,
     ) -> None:
         self.connection = connection
-        self.session: Session | None = None  # the newest ticket
+        self.inbox = Inbox(connection, require_certificate=require_certificate)
         self._transport = transport
         self._record_by_record = record_by_record
         self._whole_writes = whole_writes
-        self._require_certificate = require_certificate
         self._reader = threading.Lock()
         self._writer = threading.Lock()
         self._wire = threading.Lock()
         self._state = threading.RLock()
-        self._plain: deque[memoryview] = deque()
         self._partial = b""  # a record of which the rest is still under way
         self._unsent: deque[memoryview] = deque()
         self._closed = False
         self._committed = 0  # bytes of a write that is encrypted but not all on the wire
-
-    @property
-    def pending(self) -> int:
-        """Bytes that can be read at once."""
-        return sum(len(chunk) for chunk in self._plain)
 
     def handshake(self) -> None:
         """Agrees on keys, if that is not done yet."""
@@ -144,7 +137,7 @@ class Channel:
         self.close()
         with self._reader:
             while self.connection.handshake_done and not self.connection.peer_closed:
-                if self._plain:
+                if self.inbox.pending:
                     raise TLSError(
                         None,
                         "application-data-after-close-notify",
@@ -182,21 +175,12 @@ class Channel:
         deadline = self._deadline()
         with self._reader:
             self._handshake(deadline)
-            plain = self._plain
-            while not plain:
+            while not self.inbox.pending:
                 if self.connection.peer_closed:
                     return []
                 self._raise_failure()
                 self._pull(deadline)
-            chunks = []
-            while plain and limit:
-                chunk = plain.popleft()
-                if len(chunk) > limit:
-                    plain.appendleft(chunk[limit:])
-                    chunk = chunk[:limit]
-                limit -= len(chunk)
-                chunks.append(chunk)
-            return chunks
+            return self.inbox.take(limit)
 
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
@@ -228,29 +212,11 @@ class Channel:
                     events = []
             except TLSError:
                 events = self.connection.take_events()
-            self._sort(events)
+            self.inbox.sort(events)
         if self.connection.failure is not None:
             self._say_why()
         else:
             self._flush_in_passing(deadline)
-
-    def _sort(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, Data):
-                self._plain.append(memoryview(event.data))
-            elif isinstance(event, TicketReceived):
-                self.session = event.session
-            elif isinstance(event, CertificateDeclined) and self._require_certificate:
-                self.connection.abort(
-                    NegotiationFailed(
-                        AlertDescription.CERTIFICATE_REQUIRED,
-                        "certificate-required",
-                        "the client sent no certificate, and this server requires one",
-                        "RFC 9846 section 4.7.2",
-                    )
-                )
-            elif isinstance(event, Undecided):
-                raise ConfigurationError("this adapter has nobody to put a deferred question to")
 
     def _receive(self, limit: int, deadline: float | None) -> bytes:
         try:

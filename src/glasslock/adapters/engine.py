@@ -194,7 +194,7 @@ class Engine:
 
     def pending(self) -> int:
         """Decrypted bytes that can be read at once."""
-        return self._channel.pending if self._channel is not None else 0
+        return self._channel.inbox.pending if self._channel is not None else 0
 
     def abandon(self, error: Exception) -> None:
         """Ends the connection over a mistake of our own, so that nobody waits for it."""
@@ -317,8 +317,8 @@ class Engine:
     @property
     def session(self) -> EngineSession | None:
         """What a later connection can resume. With TLS 1.3 it arrives with the first data after the handshake."""
-        if self._channel is not None and self._channel.session is not None:
-            return EngineSession(self._channel.session)
+        if self._channel is not None and self._channel.inbox.session is not None:
+            return EngineSession(self._channel.inbox.session)
         return self._session
 
     @session.setter
