@@ -294,24 +294,11 @@ class Connection:
         self._hs.flush()
 
     def _resume(self, value: Any) -> None:
-        """Hands the script what it waits for, and answers at once whatever can be answered at once."""
-        self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
-        try:
-            self._waiting = self._throw_or_send(value)
-            while isinstance(self._waiting, Question):
-                if self._waiting.answer is None:
-                    self._hs.events.append(Undecided(self._waiting))
-                    return
-                try:
-                    value = self._waiting.answer()
-                except GlasslockError as error:
-                    value = error
-                self._waiting = self._throw_or_send(value)
-        finally:
-            self._reader.tls13 = self._hs.agreed.version >= ProtocolVersion.TLS_1_3
-
-    def _throw_or_send(self, value: Any) -> Wait | Question:
-        return self._script.throw(value) if isinstance(value, Exception) else self._script.send(value)
+        """Hands the script what it waits for: a message, an answer, or an exception in place of one."""
+        script = self._script
+        self._waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
+        if isinstance(self._waiting, Question):
+            self._hs.events.append(Undecided(self._waiting))
 
     # --- out
 

@@ -132,11 +132,9 @@ def send_certificate_verify(
 
 def sign(hs: Handshake, credential: Credential, scheme: int, content: bytes) -> Generator[Question, Any, bytes]:
     """A signature from whoever holds the key; it may take its time."""
-    signer = credential.signer
-    deferred = getattr(signer, "deferred", False)
     request = SignatureRequest(credential, scheme, content)
-    answer = None if deferred else partial(_sign_now, credential, scheme, content)
-    signature: bytes = yield from hs.ask("sign", request, answer, bytes)
+    now = partial(_sign_now, credential, scheme, content)
+    signature: bytes = yield from hs.ask(credential.signer, "sign", request, now, (bytes,))
     return signature
 
 
@@ -306,9 +304,8 @@ def verify_peer(
     judge = hs.config.raw_key_verifier if raw else verifier
     if judge is None:
         raise psk_required()
-    deferred = getattr(judge, "deferred", False)
-    answer = None if deferred else partial(_verify_now, judge, request, hs)
-    yield from hs.ask("verify", request, answer, NoneType)
+    now = partial(_verify_now, judge, request, hs)
+    yield from hs.ask(judge, "verify", request, now, (NoneType,))
 
 
 def kept_certificates(hs: Handshake, server_name: str | None) -> VerificationRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from functools import partial
+from types import NoneType
 from typing import Any
 
 from ...errors import ConfigurationError, GlasslockError, NegotiationFailed
@@ -44,9 +45,8 @@ def choose_credential(
     if chooser is None:
         credential = from_config(config, info)
     else:
-        deferred = getattr(chooser, "deferred", False)
-        answer = None if deferred else partial(_ask_now, chooser, info)
-        credential = yield from hs.ask("credential", info, answer, Credential | None)
+        now = partial(_ask_now, chooser, info)
+        credential = yield from hs.ask(chooser, "credential", info, now, (Credential, NoneType))
     if credential is None:
         raise NegotiationFailed(
             AlertDescription.UNRECOGNIZED_NAME,

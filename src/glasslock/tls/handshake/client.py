@@ -81,7 +81,7 @@ def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> i
             raise wrong_legacy_version("ServerHello", hello.legacy_version, "RFC 9846 section 4.2.3")
     if version < max(config.versions) and hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
         raise illegal("downgrade", "somebody on the way made both sides use an older version", "RFC 9846 section 4.2.3")
-    hs.agreed.version = version
+    hs.agree_on_version(version)
     hs.decided(
         "version",
         version,

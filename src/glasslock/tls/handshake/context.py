@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
-from types import UnionType
 from typing import Any, Final, TypeVar, overload
 
 from ...errors import ConfigurationError, PeerMisbehaved
@@ -47,14 +46,13 @@ CHANGE_CIPHER_SPEC: Final = Wait("ChangeCipherSpec")
 
 @dataclass(slots=True)
 class Question:
-    """A decision that somebody outside makes: which certificate, which signature, is this peer trusted.
+    """A decision that somebody outside takes their time for: which certificate, which signature, is this peer trusted.
 
-    `answer` gives it at once; with None in its place the connection reports `Undecided` and waits.
+    The connection reports `Undecided` and waits.
     """
 
     what: str
     subject: object
-    answer: Callable[[], object] | None
 
 
 Script = Generator[Wait | Question, Any, None]
@@ -129,6 +127,10 @@ class Handshake:
         self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
         self.pending: list[bytes] = []  # messages of ours that wait for their record
         self._put_back: bytes | None = None
+
+    def agree_on_version(self, version: int) -> None:
+        self.agreed.version = version
+        self.reader.tls13 = version >= ProtocolVersion.TLS_1_3
 
     # --- messages
 
@@ -223,12 +225,16 @@ class Handshake:
         )
 
     def ask(
-        self, what: str, subject: object, answer: Callable[[], object] | None, kind: type | UnionType
+        self, who: object, what: str, subject: object, now: Callable[[], object], kinds: tuple[type, ...]
     ) -> Generator[Question, Any, Any]:
-        """Waits for a decision from outside. Anything but an answer of this kind is none, and surely no consent."""
-        value = yield Question(what, subject, answer)
-        if not isinstance(value, kind):
-            raise ConfigurationError(f"{value!r} does not answer the question {what!r}: it has to be {kind}")
+        """Somebody outside decides: at once by calling `now`, or when they are ready if `who` says to be `deferred`.
+
+        Anything but an answer of one of these kinds is none, and surely no consent.
+        """
+        value = (yield Question(what, subject)) if getattr(who, "deferred", False) else now()
+        if not isinstance(value, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise ConfigurationError(f"{value!r} does not answer the question {what!r}: it has to be {wanted}")
         return value
 
     def send_change_cipher_spec(self) -> None:

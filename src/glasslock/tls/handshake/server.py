@@ -42,7 +42,7 @@ def choose_version(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
             f"the client offers {best} at best, which this server does not accept",
             "RFC 9846 section 4.3.1",
         )
-    hs.agreed.version = version
+    hs.agree_on_version(version)
     hs.decided(
         "version",
         version,

@@ -102,7 +102,33 @@ class Reader:
     def finish(self) -> None:
         """Nothing may be left over."""
         if self._position != self._end:
-            raise decode_error(f"{self._what} has {self._end - self._position} bytes too many")
+            raise self.too_long()
+
+    def too_long(self) -> PeerMisbehaved:
+        """The exception for what is left over."""
+        return decode_error(f"{self._what} has {self._end - self._position} bytes too many")
+
+
+def whole_vector8(data: bytes, what: str, minimum: int = 0, maximum: int = 0xFF) -> bytes:
+    """The content of a vector with a one-byte length that is all there is in `data`."""
+    length = len(data) - 1
+    if minimum <= length <= maximum and data[0] == length:
+        return data[1:]
+    reader = Reader(data, what)  # knows what is wrong
+    content = reader.vector8(minimum, maximum)
+    reader.finish()
+    return content
+
+
+def whole_vector16(data: bytes, what: str, minimum: int = 0) -> bytes:
+    """The content of a vector with a two-byte length that is all there is in `data`."""
+    length = len(data) - 2
+    if length >= minimum and data[0] << 8 | data[1] == length:
+        return data[2:]
+    reader = Reader(data, what)
+    content = reader.vector16(minimum)
+    reader.finish()
+    return content
 
 
 def u16_list(data: bytes, what: str) -> tuple[int, ...]:

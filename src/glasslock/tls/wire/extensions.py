@@ -7,10 +7,23 @@ their form; a `write_…` function makes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import pack
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CertificateType, ExtensionType
-from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16
+from .codec import (
+    Reader,
+    decode_error,
+    u8,
+    u16,
+    u16_list,
+    u16_vector,
+    u32,
+    vector8,
+    vector16,
+    whole_vector8,
+    whole_vector16,
+)
 
 HOST_NAME = 0  # the only NameType that server_name has (RFC 6066 section 3)
 MAX_HOST_NAME = 255  # bytes: more than any name in the DNS can have
@@ -28,9 +41,7 @@ def write_server_name(host_name: str) -> bytes:
 
 def read_server_name(data: bytes) -> str:
     """The host name a client asks for; decode_error for what cannot be a name."""
-    reader = Reader(data, "server_name")
-    names = Reader(reader.vector16(1), "server_name")
-    reader.finish()
+    names = Reader(whole_vector16(data, "server_name", 1), "server_name")
     kind = names.u8()
     name = names.vector16(1)
     names.finish()
@@ -43,22 +54,20 @@ def read_server_name(data: bytes) -> str:
 
 
 def write_client_versions(versions: tuple[int, ...]) -> bytes:
-    return vector8(b"".join([u16(version) for version in versions]))
+    return vector8(pack(f">{len(versions)}H", *versions))
 
 
 def read_client_versions(data: bytes) -> tuple[int, ...]:
-    reader = Reader(data, "supported_versions")
-    versions = u16_list(reader.vector8(2, 254), "supported_versions")
-    reader.finish()
-    return versions
+    return u16_list(whole_vector8(data, "supported_versions", 2, 254), "supported_versions")
 
 
 def read_u16(data: bytes, what: str) -> int:
     """An extension that is one number: selected version, selected group, PSK index."""
+    if len(data) == 2:
+        return data[0] << 8 | data[1]
     reader = Reader(data, what)
-    number = reader.u16()
-    reader.finish()
-    return number
+    reader.u16()
+    raise reader.too_long()
 
 
 # --- lists of numbers -----------------------------------------------------------------------------
@@ -66,10 +75,7 @@ def read_u16(data: bytes, what: str) -> int:
 
 def read_u16_vector(data: bytes, what: str, minimum: int = 2) -> tuple[int, ...]:
     """supported_groups, signature_algorithms, signature_algorithms_cert."""
-    reader = Reader(data, what)
-    numbers = u16_list(reader.vector16(minimum), what)
-    reader.finish()
-    return numbers
+    return u16_list(whole_vector16(data, what, minimum), what)
 
 
 def write_u16_vector(numbers: tuple[int, ...]) -> bytes:
@@ -78,10 +84,7 @@ def write_u16_vector(numbers: tuple[int, ...]) -> bytes:
 
 def read_u8_vector(data: bytes, what: str, minimum: int = 1) -> tuple[int, ...]:
     """psk_key_exchange_modes, certificate types, ec_point_formats."""
-    reader = Reader(data, what)
-    numbers = tuple(reader.vector8(minimum))
-    reader.finish()
-    return numbers
+    return tuple(whole_vector8(data, what, minimum))
 
 
 def write_u8_vector(numbers: tuple[int, ...]) -> bytes:
@@ -90,24 +93,18 @@ def write_u8_vector(numbers: tuple[int, ...]) -> bytes:
 
 def read_compression_algorithms(data: bytes) -> tuple[int, ...]:
     """compress_certificate (RFC 8879 section 3)."""
-    reader = Reader(data, "compress_certificate")
-    numbers = u16_list(reader.vector8(2, 254), "compress_certificate")
-    reader.finish()
-    return numbers
+    return u16_list(whole_vector8(data, "compress_certificate", 2, 254), "compress_certificate")
 
 
 def write_compression_algorithms(algorithms: tuple[int, ...]) -> bytes:
-    return vector8(b"".join([u16(algorithm) for algorithm in algorithms]))
+    return vector8(pack(f">{len(algorithms)}H", *algorithms))
 
 
 # --- cookie (section 4.3.2) -----------------------------------------------------------------------
 
 
 def read_cookie(data: bytes) -> bytes:
-    reader = Reader(data, "cookie")
-    cookie = reader.vector16(1)
-    reader.finish()
-    return cookie
+    return whole_vector16(data, "cookie", 1)
 
 
 def write_cookie(cookie: bytes) -> bytes:
@@ -118,9 +115,9 @@ def write_cookie(cookie: bytes) -> bytes:
 
 
 def read_protocols(data: bytes) -> tuple[bytes, ...]:
-    reader = Reader(data, "application_layer_protocol_negotiation")
-    names = Reader(reader.vector16(2), "application_layer_protocol_negotiation")
-    reader.finish()
+    names = Reader(
+        whole_vector16(data, "application_layer_protocol_negotiation", 2), "application_layer_protocol_negotiation"
+    )
     found = []
     while names.remaining:
         found.append(names.vector8(1))
@@ -136,9 +133,7 @@ def write_protocols(protocols: tuple[bytes, ...]) -> bytes:
 
 def read_client_shares(data: bytes) -> dict[int, bytes]:
     """Group to key_exchange, in the client's order; a group may appear once only."""
-    reader = Reader(data, "key_share")
-    entries = Reader(reader.vector16(), "key_share")
-    reader.finish()
+    entries = Reader(whole_vector16(data, "key_share"), "key_share")
     shares: dict[int, bytes] = {}
     while entries.remaining:
         group = entries.u16()
@@ -215,6 +210,8 @@ STATUS_REQUEST_OCSP = u8(OCSP) + vector16(b"") + vector16(b"")
 
 def read_status_request(data: bytes) -> int:
     """The status type that a client asks for."""
+    if data == STATUS_REQUEST_OCSP:  # no responder, no extensions: what everybody sends
+        return OCSP
     reader = Reader(data, "status_request")
     kind = reader.u8()
     if kind == OCSP:
@@ -240,9 +237,7 @@ def read_ocsp_status(data: bytes) -> bytes:
 
 def check_sct_list(data: bytes) -> None:
     """SignedCertificateTimestampList: at least one timestamp, none empty (RFC 6962 section 3.3)."""
-    reader = Reader(data, "signed_certificate_timestamp")
-    items = Reader(reader.vector16(1), "signed_certificate_timestamp")
-    reader.finish()
+    items = Reader(whole_vector16(data, "signed_certificate_timestamp", 1), "signed_certificate_timestamp")
     while items.remaining:
         items.vector16(1)
 
@@ -276,9 +271,7 @@ def read_certificate_type(data: bytes, extension: ExtensionType) -> int:
 
 def read_certificate_authorities(data: bytes) -> tuple[bytes, ...]:
     """The DER distinguished names that a side trusts (section 4.3.4)."""
-    reader = Reader(data, "certificate_authorities")
-    names = Reader(reader.vector16(3), "certificate_authorities")
-    reader.finish()
+    names = Reader(whole_vector16(data, "certificate_authorities", 3), "certificate_authorities")
     found = []
     while names.remaining:
         found.append(names.vector16(1))

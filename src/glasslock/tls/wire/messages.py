@@ -13,6 +13,7 @@ Extensions stay bytes in a dict, keyed by code point in order of appearance, unt
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import ClassVar, Protocol, Self
 
 from ...errors import PeerMisbehaved
@@ -22,6 +23,7 @@ from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vec
 Extensions = dict[int, bytes]
 
 HEADER_LENGTH = 4
+_EXTENSION_HEADER = Struct(">HH")  # type, length
 
 # SHA-256 of "HelloRetryRequest": a ServerHello with this random is one (RFC 9846 section 4.2.3).
 HELLO_RETRY_REQUEST_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -49,11 +51,11 @@ def read_extensions(reader: Reader, what: str) -> Extensions:
     extensions: Extensions = {}
     position, end = 0, len(data)
     while position < end:
-        start = position + 4
+        start = position + _EXTENSION_HEADER.size
         if start > end:
             raise decode_error(f"an extension of {what} ends early")
-        kind = data[position] << 8 | data[position + 1]
-        position = start + (data[position + 2] << 8 | data[position + 3])
+        kind, length = _EXTENSION_HEADER.unpack_from(data, position)
+        position = start + length
         if position > end:
             raise decode_error(f"the extension {name_of(ExtensionType, kind)} of {what} ends early")
         if kind in extensions:
@@ -69,7 +71,8 @@ def read_extensions(reader: Reader, what: str) -> Extensions:
 
 def write_extensions(extensions: Extensions) -> bytes:
     """`Extension extensions<0..2^16-1>` in the order of the dict."""
-    return vector16(b"".join([u16(kind) + vector16(data) for kind, data in extensions.items()]))
+    header = _EXTENSION_HEADER.pack
+    return vector16(b"".join([header(kind, len(data)) + data for kind, data in extensions.items()]))
 
 
 @dataclass(slots=True)
