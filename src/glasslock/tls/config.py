@@ -247,6 +247,7 @@ class ClientHelloInfo:
     cipher_suites: tuple[int, ...]
     certificate_types: tuple[int, ...] = (CertificateType.X509,)  # that the client can make use of
     signatures: frozenset[str] = frozenset({"ecdsa", "rsa"})  # what a common TLS 1.2 suite can be signed with
+    key_transport: bool = False  # a common TLS 1.2 suite wants an RSA key that decrypts, and no signature
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,12 @@ def choose_credential(
     wishes: ClientWishes,
     schemes: tuple[int, ...],
     signatures: frozenset[str] = frozenset({"ecdsa", "rsa"}),
+    key_transport: bool = False,
 ) -> Generator[Question, Any, Credential]:
     """The certificate for the name that the client asks for, with a key that it can check.
 
-    `signatures` are the kinds of signature that a TLS 1.2 suite in common could use.
+    `signatures` are the kinds of signature that a TLS 1.2 suite in common could use; with `key_transport` one of
+    them needs none.
     """
     info = ClientHelloInfo(
         server_name=wishes.server_name,
@@ -40,6 +42,7 @@ def choose_credential(
         cipher_suites=wishes.hello.cipher_suites,
         certificate_types=wishes.server_certificate_types or X509_ONLY,
         signatures=signatures,
+        key_transport=key_transport,
     )
     chooser = config.choose_credential
     if chooser is None:
@@ -56,7 +59,7 @@ def choose_credential(
         )
     if credential.certificate_type not in info.certificate_types:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
-    if choose_scheme(credential, schemes, info.version) is None:
+    if not (_can_sign(credential, info) or _need_not_sign(credential, info)):
         raise no_common_scheme()
     hs.decided(
         "certificate",
@@ -67,6 +70,16 @@ def choose_credential(
         step=Step.IDENTIFY,
     )
     return credential
+
+
+def _can_sign(credential: Credential, info: ClientHelloInfo) -> bool:
+    """Whether its key can sign in a way that the client can check."""
+    return choose_scheme(credential, info.signature_schemes, info.version) is not None
+
+
+def _need_not_sign(credential: Credential, info: ClientHelloInfo) -> bool:
+    """Whether RSA key transport would do: the key shows itself by decrypting."""
+    return info.key_transport and credential.can_decrypt
 
 
 def _ask_now(chooser: Any, info: ClientHelloInfo) -> Any:
@@ -97,7 +110,7 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
     if not suited:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
     suited = [c for c in suited if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]
-    usable = [c for c in suited if choose_scheme(c, info.signature_schemes, info.version) is not None]
+    usable = [c for c in suited if _can_sign(c, info)] or [c for c in suited if _need_not_sign(c, info)]
     if not usable:
         raise no_common_scheme()
     usable = [c for c in usable if c.suits_authorities(info.certificate_authorities)]

@@ -43,7 +43,7 @@ from ..wire.messages12 import (
     ServerKeyExchange,
     certificate12,
 )
-from .authentication import kept_certificates, verify_again, verify_peer
+from .authentication import choose_scheme, kept_certificates, verify_again, verify_peer
 from .certificate_types import answer_certificate_types, choose_client_type
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
@@ -134,10 +134,13 @@ def choose_suite(
     if not suites:
         raise no_common_suite()
     kinds = frozenset(SUITES_12[suite].signature for suite in suites)
-    credential = yield from choose_credential(hs, config, wishes, signature_schemes(wishes), kinds)
+    key_transport = not all(SUITES_12[suite].ephemeral for suite in suites)
+    schemes = signature_schemes(wishes)
+    credential = yield from choose_credential(hs, config, wishes, schemes, kinds, key_transport)
+    can_sign = choose_scheme(credential, schemes, ProtocolVersion.TLS_1_2) is not None
     for suite in suites:
         row = SUITES_12[suite]
-        if key_suits(row, credential.key_kind) and (row.ephemeral or credential.can_decrypt):
+        if key_suits(row, credential.key_kind) and (can_sign if row.ephemeral else credential.can_decrypt):
             hs.agreed.cipher_suite = suite
             hs.decided(
                 "cipher_suite",
