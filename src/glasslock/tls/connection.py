@@ -219,6 +219,12 @@ class Connection:
             message = messages.next()
             if message is None:
                 break
+            if self._waiting is CHANGE_CIPHER_SPEC:
+                if self._hs.passes_over(message):
+                    continue
+                raise unexpected(
+                    "unexpected-message", "a handshake message where ChangeCipherSpec is due", "RFC 5246 section 7.1"
+                )
             self._resume(message)
         self._reader.mid_message = messages.unread > 0
 

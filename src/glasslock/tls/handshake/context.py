@@ -189,7 +189,7 @@ class Handshake:
     def expect(self, *kinds: type[Message]) -> Generator[Wait, bytes, Message]:
         """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
         raw, self._put_back = self._put_back or (yield MESSAGE), None
-        while self.skip_hello_requests and raw[0] == HandshakeType.HELLO_REQUEST and len(raw) == HEADER_LENGTH:
+        while self.passes_over(raw):
             raw = yield MESSAGE
         for kind in kinds:
             if kind.type == raw[0]:
@@ -210,7 +210,13 @@ class Handshake:
     def peek(self) -> Generator[Wait, bytes, int]:
         """Waits for a message and tells its type, for the few that may be left out."""
         self._put_back = yield MESSAGE
+        while self.passes_over(self._put_back):
+            self._put_back = yield MESSAGE
         return self._put_back[0]
+
+    def passes_over(self, raw: bytes) -> bool:
+        """A HelloRequest in mid-handshake asks for what is under way already (RFC 5246 section 7.4.1.1)."""
+        return self.skip_hello_requests and raw[0] == HandshakeType.HELLO_REQUEST and len(raw) == HEADER_LENGTH
 
     def _tell_received(self, raw: bytes) -> None:
         self.tell(
