@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import ConfigurationError, PeerMisbehaved
 from ..registry import CertificateType
-from .keys.signatures import PrivateKeySigner, Signer, key_kind, schemes_of_key
+from .keys.signatures import BROKEN_SCHEMES, PrivateKeySigner, Signer, key_kind, schemes_of_key
 from .wire.extensions import check_sct_list
 
 
@@ -18,7 +18,8 @@ class Credential:
 
     In place of the chain it may be the key alone (RFC 7250): then `chain` is its one SubjectPublicKeyInfo.
     `names` are the DNS names of the leaf in lower case, wildcards included, for the choice by server_name.
-    `signature_schemes` narrows what the key may sign with, in order of preference.
+    `signature_schemes` narrows what the key may sign with, in order of preference; only by naming it there a key
+    signs with SHA-1.
     """
 
     chain: tuple[bytes, ...] = field(repr=False)
@@ -143,8 +144,8 @@ class Credential:
     def schemes(self, version: int) -> tuple[int, ...]:
         """The signature schemes this credential can use in a version, in order of preference."""
         possible = schemes_of_key(self.key_kind, self.key_size, version)
-        if self.signature_schemes is None:
-            return possible
+        if self.signature_schemes is None:  # then never with a broken hash, whatever the peer asks for (RFC 9155)
+            return tuple(scheme for scheme in possible if scheme not in BROKEN_SCHEMES)
         return tuple(scheme for scheme in self.signature_schemes if scheme in possible)
 
     @property

@@ -74,6 +74,7 @@ def _rows() -> Iterable[Scheme]:
 
 
 SCHEMES: dict[int, Scheme] = {scheme.id: scheme for scheme in _rows()}
+BROKEN_SCHEMES = frozenset({SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme.ECDSA_SHA1})
 
 _CURVES = {"secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
 
