@@ -488,7 +488,7 @@ class ClientConnection(Connection):
     ) -> None:
         super().__init__(config, Side.CLIENT)
         self._hs.agreed.server_name = server_name
-        configs = read_config_list(ech_configs) if ech_configs else ()
+        configs = read_config_list(ech_configs) if ech_configs else None
         self._start(client_handshake(self._hs, config, session, early_data, configs))
 
     @property

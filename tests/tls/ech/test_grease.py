@@ -13,6 +13,7 @@ from glasslock.tls import ECHKey, ServerConfig, TicketKeys
 from glasslock.tls.ech import encode_config_list
 from glasslock.tls.ech.hello import SealedHello
 from glasslock.tls.ech.keys import DEFAULT_SUITES
+from glasslock.tls.wire.codec import u16, vector16
 from glasslock.trace import TraceRecord
 
 from ..pair import Pair, assert_refused, client_config, pair, seeded, server_config
@@ -152,11 +153,15 @@ def useless() -> bytes:
     return encode_config_list([unknown, replace(USELESS.config, public_name="under_scores.example")])
 
 
+OTHER_VERSION = vector16(u16(0xBADD) + vector16(b"whatever"))
+
+
 @pytest.mark.parametrize("grease", [False, True])
-def test_without_a_usable_config_the_name_is_seen(grease: bool) -> None:
+@pytest.mark.parametrize("configs", [useless(), OTHER_VERSION], ids=["useless", "other version"])
+def test_without_a_usable_config_the_name_is_seen(grease: bool, configs: bytes) -> None:
     trace: list[TraceRecord] = []
     client = client_config(ech_grease=grease, observer=trace.append)
-    visit(client, configs=useless()).done().talk()
+    visit(client, configs=configs).done().talk()
     (hello,) = hellos(trace)
     assert name_in(hello) == SECRET
     assert (ECH in hello.extensions) == grease
@@ -168,6 +173,7 @@ def test_without_a_usable_config_the_name_is_seen(grease: bool) -> None:
     [
         (b"", (0x0304,), "no ECH configuration"),
         (useless(), (0x0304,), "KEM 0x6666 is not known"),
+        (OTHER_VERSION, (0x0304,), "version that is known"),
         (published(), (0x0303,), r"TLS 1\.3"),
     ],
 )

@@ -177,7 +177,7 @@ def test_references_that_are_refused() -> None:
 
 
 def test_copies_cost_no_more_than_what_was_sent() -> None:
-    """A reference copies each outer extension at most once, so nothing grows (section 10.10.4)."""
+    """A reference copies each outer extension at most once, so nothing grows (section 10.12.4)."""
     large = hello({1000: bytes(30_000), 1001: b""})
     refused(referring(*[1000] * 100), large, ILLEGAL, "ech-outer-extensions")
     assert len(decode_inner(referring(1000, 1001), large).body()) < 31_000

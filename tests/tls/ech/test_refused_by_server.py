@@ -231,7 +231,7 @@ def test_a_bare_inner_hello_is_refused_by_who_has_keys() -> None:
 
 
 def test_a_ticket_from_outside_is_not_taken_into_an_accepted_hello(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Section 10.10.3: whoever adds a ticket of his own to the outer hello learns nothing; nothing opens any more."""
+    """Section 10.12.3: whoever adds a ticket of his own to the outer hello learns nothing; nothing opens any more."""
     keys = TicketKeys()
     (session,) = pair(client_config(), site(ticket_keys=keys), name=SECRET).done().tickets()
     trace: list[TraceRecord] = []

@@ -34,25 +34,27 @@ _RULE = "RFC 9849 section 6.1.4"
 # --- two hellos out of one (sections 6.1 and 6.2) -------------------------------------------------
 
 
-def conceal(hs: Handshake, config: ClientConfig, offer: Offer, configs: tuple[ECHConfig, ...]) -> None:
+def conceal(hs: Handshake, config: ClientConfig, offer: Offer, configs: tuple[ECHConfig, ...] | None) -> None:
     """Puts the hello into an envelope if we have a key for that; else it may look as if we had."""
-    choice = choose_config(configs) if ProtocolVersion.TLS_1_3 in config.versions else None
+    choice = choose_config(configs or ()) if ProtocolVersion.TLS_1_3 in config.versions else None
     if choice is not None:
         enclose(hs, config, offer, choice)
     elif config.require_ech:
         raise ConfigurationError(f"{_why_not(config, configs)}: nothing was sent, since require_ech is set")
     else:
-        if configs:
+        if configs is not None:
             hs.decided("ech", "not offered", why=_why_not(config, configs), rule="RFC 9849 section 6.1")
         if config.ech_grease and ProtocolVersion.TLS_1_3 in config.versions:
             offer.hello.extensions = _with_ech(offer.extensions, grease(hs, config, offer), config)
 
 
-def _why_not(config: ClientConfig, configs: tuple[ECHConfig, ...]) -> str:
+def _why_not(config: ClientConfig, configs: tuple[ECHConfig, ...] | None) -> str:
     if ProtocolVersion.TLS_1_3 not in config.versions:
         return "Encrypted ClientHello needs TLS 1.3"
-    if not configs:
+    if configs is None:
         return "there is no ECH configuration for this server"
+    if not configs:
+        return "no ECH configuration of this server is of a version that is known here"
     return "no ECH configuration of this server can be used: " + "; ".join(c.why_unusable() for c in configs)
 
 

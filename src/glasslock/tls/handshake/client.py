@@ -26,7 +26,7 @@ def client_handshake(
     config: ClientConfig,
     session: Session | None,
     early_data: bool,
-    ech_configs: tuple[ECHConfig, ...],
+    ech_configs: tuple[ECHConfig, ...] | None,
 ) -> Script:
     """One handshake as a client, and then what comes after it, until the connection ends."""
     offer = make_offer(hs, config, session, early_data)
