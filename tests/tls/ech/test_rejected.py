@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from glasslock.errors import CertificateRefused, ECHRejected, PeerAlert
-from glasslock.registry import AlertDescription, ExtensionType, HandshakeType, Side
-from glasslock.tls import EarlyDataRefused, ECHKey, MemoryReplayGuard, TicketKeys, TicketReceived
+from glasslock.registry import AlertDescription, CertificateType, ExtensionType, HandshakeType, Side
+from glasslock.tls import Credential, EarlyDataRefused, ECHKey, MemoryReplayGuard, TicketKeys, TicketReceived
+from glasslock.tls.raw_keys import PinnedRawKeys
 from glasslock.tls.wire.codec import u16, vector16
 from glasslock.trace import TraceRecord
 
+from .. import minted
 from ..minted import client_credential, credential
 from ..pair import Pair, assert_refused, client_config, server_config
 from ..puppet import Alter, change, puppet_server
@@ -113,6 +117,22 @@ def test_the_public_name_does_not_learn_who_the_client_is(versions: tuple[int, .
     pair = visit(client, site(ech_keys=(), versions=versions, client_verifier=Verifier())).run()
     assert_rejected(pair)
     assert pair.client.agreed.own_chain == ()
+    assert pair.server.agreed.peer_chain == ()
+
+
+def test_a_raw_public_key_is_not_shown_either() -> None:
+    mine = minted.key("p256")
+    spki = mine.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    asking = {
+        "client_verifier": Verifier(),
+        "peer_certificate_types": (CertificateType.RAW_PUBLIC_KEY, CertificateType.X509),
+        "raw_key_verifier": PinnedRawKeys(hashlib.sha256(spki).digest()),
+    }
+    client = client_config(credentials=(Credential.from_raw_key(mine),))
+    shown = visit(client, site(**asking)).done()
+    assert shown.server.agreed.peer_chain == (spki,)
+    pair = visit(client, site(ech_keys=(key(1),), **asking)).run()
+    assert_rejected(pair)
     assert pair.server.agreed.peer_chain == ()
 
 

@@ -45,7 +45,8 @@ def client_handshake(
         )
     offer = settle(hs, offer, hello)
     if offer.rejection is not None:
-        config = replace(config, credentials=())  # who we are is not for the public name (RFC 9849 section 6.1.7)
+        # Who we are is not for the public name (RFC 9849 section 6.1.7).
+        config = replace(config, credentials=(), own_certificate_types=config.own_types or None)
     if version == ProtocolVersion.TLS_1_3:
         yield from client13(hs, config, offer, hello)
     else:
