@@ -22,7 +22,7 @@ class Agreed:
     # DER certificates, leaf first; of the type raw public key, its one SubjectPublicKeyInfo.
     peer_chain: tuple[bytes, ...] = field(default=(), repr=False)
     peer_certificate_type: int = CertificateType.X509
-    own_certificate_type: int = CertificateType.X509  # that a client was asked for
+    own_certificate_type: int = CertificateType.X509
     peer_ocsp_response: bytes | None = field(default=None, repr=False)
     peer_sct_list: bytes | None = field(default=None, repr=False)
     credential: Credential | None = None  # the one of ours that the peer was shown

@@ -9,7 +9,6 @@ from ...errors import NegotiationFailed
 from ...registry import AlertDescription, CertificateType, ExtensionType, name_of
 from ...trace import Step
 from ..config import ClientConfig, ServerConfig
-from ..credentials import Credential
 from ..wire import extensions as ext
 from ..wire.codec import u8
 from ..wire.messages import Extensions
@@ -73,13 +72,14 @@ def choose_client_type(hs: Handshake, config: ServerConfig, wishes: ClientWishes
     raise no_common_type("the client has no certificate of a type that this server accepts")
 
 
-def answer_certificate_types(
-    hs: Handshake, wishes: ClientWishes, credential: Credential | None, asked: bool
-) -> Extensions:
-    """To who asked what we show, and what we ask for, if we ask."""
+def answer_certificate_types(hs: Handshake, wishes: ClientWishes, asked: bool) -> Extensions:
+    """To who asked what we show, or showed in the handshake that is resumed; and what we ask for, if we ask."""
     found: Extensions = {}
-    if wishes.server_certificate_types is not None and credential is not None:
-        found[_E.SERVER_CERTIFICATE_TYPE] = u8(credential.certificate_type)
+    if (
+        wishes.server_certificate_types is not None
+        and hs.agreed.own_certificate_type in wishes.server_certificate_types
+    ):
+        found[_E.SERVER_CERTIFICATE_TYPE] = u8(hs.agreed.own_certificate_type)
     if wishes.client_certificate_types is not None and asked:
         found[_E.CLIENT_CERTIFICATE_TYPE] = u8(hs.agreed.peer_certificate_type)
     return found

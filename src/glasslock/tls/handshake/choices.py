@@ -61,6 +61,7 @@ def choose_credential(
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
     if not (_can_sign(credential, info) or _need_not_sign(credential, info)):
         raise no_common_scheme()
+    hs.agreed.own_certificate_type = credential.certificate_type
     hs.decided(
         "certificate",
         ", ".join(sorted(credential.names)) or "a certificate without DNS names",

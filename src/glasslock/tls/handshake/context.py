@@ -148,14 +148,15 @@ class Handshake:
         self.pending.append(raw)
         self._tell_sent(kind, raw)
 
-    def send_at_once(self, message: Message) -> None:
-        """Sends a message that belongs to no transcript: a ticket, new keys, a late question (RFC 9846 section 4.1).
+    def send_at_once(self, *messages: Message) -> None:
+        """Sends messages that belong to no transcript: tickets, new keys, a late question (RFC 9846 section 4.1).
 
-        It may overtake messages that are queued but wait for a decision, for these must go out together.
+        They may overtake messages that are queued but wait for a decision, for these must go out together.
         """
-        raw = message.encode()
-        self.writer.write(ContentType.HANDSHAKE, raw)
-        self._tell_sent(message.type, raw)
+        encoded = [message.encode() for message in messages]
+        self.writer.write(ContentType.HANDSHAKE, b"".join(encoded))
+        for message, raw in zip(messages, encoded, strict=True):
+            self._tell_sent(message.type, raw)
 
     def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
         if self.observer is not None:

@@ -151,6 +151,7 @@ def _inherit(hs: Handshake, psk: KnownPsk) -> None:
     if psk.ticket is not None:
         agreed.peer_chain = psk.ticket.client_chain
         agreed.peer_certificate_type = psk.ticket.client_certificate_type
+        agreed.own_certificate_type = psk.ticket.server_certificate_type
         agreed.client_signature_scheme = psk.ticket.client_signature_scheme or None
         claimed = (psk.obfuscated_age - psk.ticket.age_add) % (1 << 32) / 1000
         agreed.ticket_age_skew = claimed - (hs.now() - psk.ticket.issued_at / 1000)

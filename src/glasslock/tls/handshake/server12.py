@@ -251,9 +251,13 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     agreed.cipher_suite = session.cipher_suite
     agreed.peer_chain = session.client_chain
     agreed.peer_certificate_type = session.client_certificate_type
+    agreed.own_certificate_type = session.server_certificate_type
     agreed.client_signature_scheme = session.client_signature_scheme or None
     renew = gives_ticket(config, wishes)
-    say_hello(hs, config, wishes, wishes.hello.session_id, {_E.SESSION_TICKET: b""} if renew else {})
+    announced = answer_certificate_types(hs, wishes, asked=False)
+    if renew:
+        announced[_E.SESSION_TICKET] = b""
+    say_hello(hs, config, wishes, wishes.hello.session_id, announced)
     hs.transcript.start(SUITES_12[session.cipher_suite].hash_name)
     secrets = Secrets12(hs, session.psk)
     yield from verify_again(hs, config.client_verifier, None)
@@ -276,7 +280,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     asked = config.asks_clients
     if asked:
         choose_client_type(hs, config, wishes)
-    announced = answer_certificate_types(hs, wishes, credential, asked)
+    announced = answer_certificate_types(hs, wishes, asked)
     if ticket:
         announced[_E.SESSION_TICKET] = b""
     if staple:
@@ -413,6 +417,7 @@ def session_content(hs: Handshake, wishes: ClientWishes, secrets: Secrets12) -> 
         alpn=hs.agreed.alpn or "",
         client_chain=hs.agreed.peer_chain,
         client_certificate_type=hs.agreed.peer_certificate_type,
+        server_certificate_type=hs.agreed.own_certificate_type,
         client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         extended_main_secret=hs.agreed.extended_main_secret,
     )

@@ -107,7 +107,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     if psk is not None:
         yield from verify_again(hs, config.client_verifier, None)
 
-    hs.send(answer_extensions(hs, config, wishes, credential, asked))
+    hs.send(answer_extensions(hs, config, wishes, asked))
     if credential is not None:
         yield from show_certificate(hs, config, wishes, credential, asked)
     hs.send(finished(hs, schedule, secrets.server))
@@ -278,11 +278,9 @@ def enter_handshake_keys(
 # --- EncryptedExtensions and Certificate ----------------------------------------------------------
 
 
-def answer_extensions(
-    hs: Handshake, config: ServerConfig, wishes: ClientWishes, credential: Credential | None, asked: bool
-) -> EncryptedExtensions:
+def answer_extensions(hs: Handshake, config: ServerConfig, wishes: ClientWishes, asked: bool) -> EncryptedExtensions:
     """Our answers that are nobody else's business (section 4.4.1)."""
-    found: Extensions = answer_certificate_types(hs, wishes, credential, asked)
+    found: Extensions = answer_certificate_types(hs, wishes, asked)
     if wishes.server_name is not None and not hs.agreed.resumed:
         found[_E.SERVER_NAME] = b""
     if hs.agreed.alpn is not None:

@@ -30,6 +30,7 @@ class TicketContent:
     alpn: str
     client_chain: tuple[bytes, ...]
     client_certificate_type: int = CertificateType.X509
+    server_certificate_type: int = CertificateType.X509
     client_signature_scheme: int = 0
     extended_main_secret: bool = True
 
@@ -47,6 +48,7 @@ class TicketContent:
                 vector8(self.alpn.encode("latin-1")),
                 vector24(b"".join([vector24(certificate) for certificate in self.client_chain])),
                 u8(self.client_certificate_type),
+                u8(self.server_certificate_type),
                 u16(self.client_signature_scheme),
                 u8(self.extended_main_secret),
             )
@@ -75,6 +77,7 @@ class TicketContent:
             alpn=alpn,
             client_chain=tuple(chain),
             client_certificate_type=reader.u8(),
+            server_certificate_type=reader.u8(),
             client_signature_scheme=reader.u16(),
             extended_main_secret=bool(reader.u8()),
         )
@@ -97,6 +100,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
     if config.ticket_keys is None or not any(mode in config.psk_modes for mode in modes):
         return
     hash_ = hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name)
+    tickets = []
     for number in range(wanted_tickets(hs, config, wishes)):
         nonce = u8(number)
         age_add = int.from_bytes(config.random(4), "big")
@@ -111,6 +115,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
             alpn=hs.agreed.alpn or "",
             client_chain=hs.agreed.peer_chain,
             client_certificate_type=hs.agreed.peer_certificate_type,
+            server_certificate_type=hs.agreed.own_certificate_type,
             client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         ).encode()
         if len(content) > 0xF000:
@@ -121,4 +126,6 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
         if config.grease:
             extensions[Grease.drawn(config.random).extensions[0]] = b""
         ticket = config.ticket_keys.seal(content)
-        hs.send_at_once(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))
+        tickets.append(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))
+    if tickets:
+        hs.send_at_once(*tickets)
