@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import ssl
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from glasslock.adapters import EngineCertificateError, EngineEOFError, EngineError, SSLContext
 
@@ -263,3 +266,24 @@ def test_chains(client_context: SSLContext, server_context: SSLContext, pki: Pki
     assert engine.get_verified_chain()[2].public_bytes(1) == pki.root.read_text()
     assert engine.get_unverified_chain()[0].get_info() == wire.client.tls.getpeercert()
     assert wire.server.tls._sslobj.get_verified_chain() == []
+
+
+@given(data=st.binary(max_size=400), where=st.integers(0, 3), read=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+def test_hostile_bytes_end_in_ssl_errors(
+    data: bytes, where: int, read: bool, client_context: SSLContext, server_context: SSLContext
+) -> None:
+    """At every stage, on both sides: whatever comes, an event loop hears of it as it expects to."""
+    wire = Wire(client_context, server_context)
+    for _ in range(where):
+        for end in (wire.client, wire.server):
+            end.try_to(end.tls.do_handshake)
+            wire.move()
+    for end in (wire.client, wire.server):
+        end.incoming.write(data)
+        with contextlib.suppress(ssl.SSLError):
+            end.try_to(end.tls.do_handshake)
+            end.try_to(end.tls.read, 100) if read else end.try_to(end.tls.unwrap)
+        end.incoming.write_eof()
+        with contextlib.suppress(ssl.SSLError):
+            end.tls.read(100)

@@ -47,7 +47,7 @@ Answer = Callable[[Stream], None]
 @contextlib.contextmanager
 def raw_site(trust: Trust, answer: Answer, **config: Any) -> Iterator[str]:
     """A server that shakes hands and then does what the test says; yields its URL."""
-    settings = ServerConfig(credentials=(trust.credential,), alpn_protocols=("http/1.1",), **config)
+    settings = ServerConfig(**{"credentials": (trust.credential,), "alpn_protocols": ("http/1.1",)} | config)
     over = threading.Event()
 
     def serve(sock: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from glasslock.adapters import Stream, TraceRecorder
 from glasslock.errors import (
@@ -279,6 +282,56 @@ def test_a_plain_server(trust: Trust) -> None:
             _visit(f"localhost:{plain.server_port}", trust)
         thread.join()
     assert caught.value.code in ("plain-http", "not-tls")
+
+
+def test_hostile_bytes_end_in_errors_of_ours(trust: Trust) -> None:
+    """Whatever a server says, nobody sees an exception of a library that they do not know."""
+    said = b""
+
+    def answer(stream: Stream) -> None:
+        head(stream)
+        stream.send(said)
+
+    @given(data=st.binary(max_size=300), begin=st.sampled_from(BEGINNINGS))
+    @settings(max_examples=60, deadline=None)
+    def hold(data: bytes, begin: bytes) -> None:
+        nonlocal said
+        said = begin + data
+        with contextlib.suppress(HttpFailed):
+            _visit(url, trust, max_redirects=0)
+
+    with raw_site(trust, answer) as url:
+        hold()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00" + b"\xff" * 50,
+        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x08\x07\x00" + bytes(12),  # SETTINGS, GOAWAY
+        b"\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x04\x01\x04\x00\x00\x00\x01\xff\xff\xff\xff",  # no HPACK
+        b"",
+    ],
+)
+def test_a_server_that_does_not_speak_http2(said: bytes, trust: Trust) -> None:
+    def answer(stream: Stream) -> None:
+        stream.recv()
+        stream.send(said)
+
+    with raw_site(trust, answer, alpn_protocols=("h2",)) as url, pytest.raises(HttpFailed) as caught:
+        _visit(url, trust)
+    assert caught.value.code in ("protocol", "truncated")
+
+
+BEGINNINGS = (
+    b"",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: ",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+)
 
 
 # --- URLs

@@ -380,7 +380,10 @@ class Engine:
                 "no-certificate-set",
                 "the server's context has no certificate: call its load_cert_chain()",
             )
-        return from_config(dataclasses.replace(self._server_config or ServerConfig(), credentials=credentials), hello)
+        config = self._server_config or ServerConfig()
+        if config.credentials != credentials:
+            config = dataclasses.replace(config, credentials=credentials)
+        return from_config(config, hello)
 
     def _call_sni(self, server_name: str | None) -> None:
         callback = self._context.sni_callback

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
+import h2.exceptions
 import httpcore
 import httpx
 
@@ -144,6 +145,8 @@ def named_failures() -> Iterator[None]:
     except (httpcore.ProtocolError, httpcore.NetworkError, httpcore.TimeoutException) as problem:
         text = str(problem) or type(problem).__name__
         code = next((code for kind, code in _CODES if isinstance(problem, kind)), "network")
+        if code == "bad-request" and any(isinstance(why, h2.exceptions.ProtocolError) for why in problem.args):
+            code = "protocol"  # httpcore calls everything that h2 does not like a local error
         if code == "protocol" and any(words in text for words in _TRUNCATED):
             code = "truncated"
         raise HttpFailed(code, _WORDS[code].format(text)) from problem
