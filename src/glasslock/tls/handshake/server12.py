@@ -285,6 +285,8 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         announced[_E.SESSION_TICKET] = b""
     if staple:
         announced[_E.STATUS_REQUEST] = b""
+    if wishes.wants_scts and credential.sct_list is not None:
+        announced[_E.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
     say_hello(hs, config, wishes, session_id, announced)
     hs.send(certificate12(credential.certificate_type)(credential.chain))
     hs.agreed.credential = credential
