@@ -274,23 +274,16 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     """Certificate, key exchange, Finished."""
     suite, credential = yield from choose_suite(hs, config, wishes)
     ticket = gives_ticket(config, wishes)
-    staple = wishes.wants_ocsp and credential.ocsp_response is not None
     by_id = not ticket and config.session_store is not None and wishes.extended_main_secret
     session_id = config.random(32) if by_id else b""
     asked = config.asks_clients
     if asked:
         choose_client_type(hs, config, wishes)
-    announced = answer_certificate_types(hs, wishes, asked)
-    if ticket:
-        announced[_E.SESSION_TICKET] = b""
-    if staple:
-        announced[_E.STATUS_REQUEST] = b""
-    if wishes.wants_scts and credential.sct_list is not None:
-        announced[_E.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
+    announced = announce(hs, wishes, credential, ticket=ticket, asked=asked)
     say_hello(hs, config, wishes, session_id, announced)
     hs.send(certificate12(credential.certificate_type)(credential.chain))
     hs.agreed.credential = credential
-    if staple and credential.ocsp_response is not None:
+    if _E.STATUS_REQUEST in announced and credential.ocsp_response is not None:
         hs.send(CertificateStatus(credential.ocsp_response))
     group = choose_group(config, wishes) if suite.ephemeral else None
     exchange = None
@@ -328,6 +321,18 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         content = session_content(hs, wishes, secrets).encode()
         config.session_store.put(session_id, content, config.ticket_lifetime)
     secrets.send_finished()
+
+
+def announce(hs: Handshake, wishes: ClientWishes, credential: Credential, *, ticket: bool, asked: bool) -> Extensions:
+    """The extensions of ServerHello that say which messages follow, and in which form."""
+    announced = answer_certificate_types(hs, wishes, asked)
+    if ticket:
+        announced[_E.SESSION_TICKET] = b""
+    if wishes.wants_ocsp and credential.ocsp_response is not None:
+        announced[_E.STATUS_REQUEST] = b""
+    if wishes.wants_scts and credential.sct_list is not None:
+        announced[_E.SIGNED_CERTIFICATE_TIMESTAMP] = credential.sct_list
+    return announced
 
 
 def send_share(
