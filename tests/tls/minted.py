@@ -8,7 +8,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -48,6 +48,8 @@ def certificate(
     *names: str,
     issuer: tuple[str, Any] | None = None,
     usage: x509.KeyUsage | None = None,
+    digest: hashes.HashAlgorithm | None = None,
+    pss: bool = False,
 ) -> bytes:
     """DER; self-signed unless there is an issuer (name, key)."""
     common_name = names[0] if names else "nobody"
@@ -66,7 +68,9 @@ def certificate(
     if usage is not None:
         builder = builder.add_extension(usage, critical=True)
     signs_digests = isinstance(issuer_key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey))
-    return builder.sign(issuer_key, hashes.SHA256() if signs_digests else None).public_bytes(Encoding.DER)
+    digest = digest or (hashes.SHA256() if signs_digests else None)
+    options = {"rsa_padding": padding.PSS(padding.MGF1(digest), digest.digest_size)} if pss and digest else {}
+    return builder.sign(issuer_key, digest, **options).public_bytes(Encoding.DER)
 
 
 @cache

@@ -16,6 +16,7 @@ from glasslock.tls import (
     ClientAuthenticated,
     Credential,
     DangerousAcceptAnyCertificate,
+    ExternalPsk,
     Limits,
     ServerConfig,
 )
@@ -518,3 +519,36 @@ def test_the_authorities_of_a_late_question_count_as_well() -> None:
     send_message(connected.server, request.encode())
     connected.run()
     assert authenticated(connected) == [CertificateDeclined()]
+
+
+def test_a_context_is_used_once() -> None:
+    """Section 4.4.2: the context MUST be unique within the scope of the connection."""
+    connected = pair(willing(), asking()).done()
+    request = CertificateRequest(b"the same", {13: b"\0\2\4\3"}).encode()
+    send_message(connected.server, request, request)
+    assert_refused(connected.run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "certificate-context", told=False)
+
+
+def test_an_external_key_says_who_one_is() -> None:
+    """Section 4.4.2: with an external PSK a server MUST NOT ask for a certificate, in the handshake or later."""
+    ours = ExternalPsk(identity=b"us", key=bytes(32))
+    judge = Judge()
+    server = asking(client_verifier=judge, find_external_psk=lambda _: ours)
+    connected = pair(willing(external_psks=(ours,)), server).done()
+    assert connected.server.agreed.external_psk == b"us"
+    assert judge.seen == []
+    with pytest.raises(ConfigurationError, match="by its key"):
+        connected.server.request_client_certificate()
+    send_message(connected.server, CertificateRequest(b"late", {13: b"\0\2\4\3"}).encode())
+    assert_refused(connected.run(), Side.CLIENT, A.UNEXPECTED_MESSAGE, "unwanted-certificate-request")
+
+
+def test_a_resumed_client_may_be_asked_later() -> None:
+    """Section 4.4.2: in a resumption MAY the server ask after the handshake."""
+    server = asking(ask_in_handshake=False)
+    session = pair(willing(), server).done().tickets()[0]
+    connected = pair(willing(), server, session=session).done()
+    assert connected.server.agreed.resumed
+    connected.server.request_client_certificate()
+    connected.run()
+    assert authenticated(connected) == [ClientAuthenticated()]

@@ -494,3 +494,15 @@ def test_other_versions_after_a_retry(versions: tuple[int, ...]) -> None:
 def test_a_cookie_that_nobody_gave() -> None:
     connected = second(put(44, ext.write_cookie(b"made up")))
     assert_refused(connected, Side.SERVER, A.ILLEGAL_PARAMETER, "wrong-cookie")
+
+
+# --- what a peer may do (section 4.3.8) ----------------------------------------------------------------
+
+
+def test_a_share_that_is_used_again_is_accepted() -> None:
+    """Receiving implementations MUST permit reuse by the peer, since RFC 8446 permitted it."""
+    exchange = CLASSICAL[X25519]()
+    client = client_config(generate_key=lambda _: exchange)
+    server = server_config()
+    for _ in range(3):
+        pair(client, server).done().talk()

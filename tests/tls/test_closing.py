@@ -298,6 +298,24 @@ def test_what_arrived_before_an_error_is_not_lost() -> None:
     assert connected.server.take_events() == []
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_a_failed_connection_forgets_its_secrets(side: Side) -> None:
+    """Section 6: servers and clients MUST forget the secret values and keys established in failed connections."""
+    connected = pair().done().talk()
+    assert connected.side(side).export_keying_material("label", 32)
+    send_record(connected.side(side.peer), 99, b"nonsense")
+    connected.run()
+    for one in Side:
+        connection = connected.side(one)
+        assert connection.failure is not None
+        with pytest.raises(ConfigurationError, match="nothing to export"):
+            connection.export_keying_material("label", 32)
+        hs = connection._hs
+        assert (hs.read_secret, hs.write_secret, hs.resumption_secret) == (b"", b"", b"")
+        assert (connection._reader.protection, connection._writer.protection) == (None, None)
+        assert connection._script.gi_frame is None or not connection._script.gi_frame.f_locals
+
+
 # --- before there is a connection ------------------------------------------------------------------
 
 

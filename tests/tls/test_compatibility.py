@@ -206,7 +206,7 @@ def test_a_server_ignores_what_it_does_not_know() -> None:
     Pair(puppet_client(client_config(), change(H.CLIENT_HELLO, grease)), pair().server).done().talk()
 
 
-@pytest.mark.parametrize("extension", [1, 14, 15, 21, 22, 34, 39, 57, 0xFD00, 0xFF55])
+@pytest.mark.parametrize("extension", [1, 14, 15, 17, 21, 22, 34, 39, 57, 0xFD00, 0xFF55])
 def test_extensions_that_we_do_not_speak_are_ignored(extension: int) -> None:
     def edit(hello: ClientHello) -> None:
         hello.extensions[extension] = b"\1\2\3"

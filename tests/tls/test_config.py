@@ -21,6 +21,7 @@ ANY = DangerousAcceptAnyCertificate()
         ({"cipher_suites": (0x0005,)}, "cipher_suites"),
         ({"groups": ()}, "groups"),
         ({"groups": (0x0100,)}, "groups"),
+        ({"groups": (0x1D, 0x17, 0x1D)}, "duplicates"),
         ({"signature_schemes": ()}, "signature_schemes"),
         ({"signature_schemes": (0x0101,)}, "signature_schemes"),
         ({"alpn_protocols": ("",)}, "RFC 7301"),

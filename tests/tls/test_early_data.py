@@ -23,7 +23,7 @@ from glasslock.tls import (
     TicketKeys,
 )
 from glasslock.tls.record import HEADER_LENGTH
-from glasslock.tls.wire.messages import EncryptedExtensions, EndOfEarlyData, NewSessionTicket
+from glasslock.tls.wire.messages import ClientHello, EncryptedExtensions, EndOfEarlyData, NewSessionTicket
 
 from .pair import Clock, Pair, assert_refused, client_config, pair, server_config
 from .puppet import before, change, plain_record, puppet_client, puppet_server, send_record
@@ -567,3 +567,38 @@ def test_early_data_records_are_padded_like_others_and_padding_does_not_count() 
     assert data[-(64 + 4 + 1 + TAG + HEADER_LENGTH)] == 0x17
     connected.deliver(Side.SERVER, data)
     assert_taken(connected.done(), b"abcd")
+
+
+def test_early_data_is_off_unless_it_is_asked_for() -> None:
+    """Appendix F.5: implementations MUST NOT enable 0-RTT, either sending or accepting, unless requested."""
+    assert server_config().max_early_data == 0
+    world = World()
+    connected = pair(world.client(), world.server(), session=world.session)
+    assert connected.client.early_data_room == 0
+    assert 42 not in ClientHello.parse(connected.client.data_to_send()[5:]).extensions
+
+
+def test_a_replay_with_another_binder_of_a_key_that_is_not_used() -> None:
+    """Section 8.2: the storage key MUST be derived from validated sections only."""
+    other = ExternalPsk(identity=b"other", key=bytes(32))
+    world = World()
+    flight = world.again(world.client(external_psks=(other,)))
+    hello = flight.client.data_to_send()
+    changed = bytearray(hello)
+    end = 5 + int.from_bytes(hello[3:5], "big")
+    changed[end - 1] ^= 1  # in the binder of the second key
+    first, second = pair(server=world.server()), pair(server=world.server())
+    first.deliver(Side.SERVER, hello)
+    assert first.server.agreed.early_data_accepted
+    second.deliver(Side.SERVER, bytes(changed))
+    assert second.errors == {}
+    assert second.server.agreed.resumed
+    assert not second.server.agreed.early_data_accepted
+
+
+def test_a_server_that_goes_back_to_tls_1_2() -> None:
+    """Appendix D.3: a client that attempts 0-RTT MUST fail if it receives a ServerHello with TLS 1.2 or older."""
+    world = World()
+    client = world.client(versions=(0x0304, 0x0303))
+    connected = world.again(client, world.server(versions=(0x0303,)))
+    assert_refused(connected.run(), Side.CLIENT, A.PROTOCOL_VERSION, "early-data-version", told=False)

@@ -59,6 +59,15 @@ def test_unknown_suites_are_ignored() -> None:
     Pair(puppet_client(client_config(), change(HandshakeType.CLIENT_HELLO, edit)), pair().server).done()
 
 
+def test_the_sentinel_of_a_server_that_could_do_better() -> None:
+    """Section 4.2.3: a TLS 1.3 server that negotiates TLS 1.2 MUST say so in the last 8 bytes of its random."""
+    both, old = (0x0304, 0x0303), (0x0303,)
+    for versions, marked in ((both, True), (old, False)):
+        connected = pair(client_config(versions=old), server_config(versions=versions)).done()
+        assert connected.client.agreed.version == 0x0303
+        assert (connected.client.agreed.server_random[-8:] == b"DOWNGRD\1") == marked
+
+
 # --- group -----------------------------------------------------------------------------------------
 
 

@@ -576,6 +576,21 @@ def test_an_external_key(suite: int, hash_name: str, modes: tuple[int, ...]) -> 
         assert (agreed.group is None) == (modes == (0,))
 
 
+def test_the_age_of_an_external_key_is_ignored() -> None:
+    """Section 4.3.11: a value of 0 SHOULD be used, and servers MUST ignore it."""
+    ours = psk()
+    ages: list[int] = []
+
+    def edit(hello: ClientHello) -> None:
+        ((identity, age),) = ext.read_offered_psks(hello.extensions[41]).identities
+        ages.append(age)
+        hello.extensions[41] = ext.write_offered_psks(((identity, 0x12345678),), (bytes(32),))
+
+    client = puppet_client(client_config(external_psks=(ours,)), change_and_bind(edit, ours))
+    Pair(client, pair(server=knowing(ours)).server).done()
+    assert ages == [0]
+
+
 def test_the_second_of_several_external_keys() -> None:
     client = client_config(external_psks=(psk(b"one"), psk(b"two", b"2" * 32)))
     connected = pair(client, knowing(psk(b"two", b"2" * 32))).done().talk()

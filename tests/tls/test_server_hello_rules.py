@@ -371,3 +371,12 @@ def test_cookies_are_not_remembered() -> None:
     assert connected.client.agreed.retried
     again = pair(config, server, session=connected.tickets()[0])
     assert 44 not in ClientHello.parse(again.client.data_to_send()[5:]).extensions
+
+
+def test_a_share_that_is_used_again_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 4.3.8: receiving implementations MUST permit reuse by the peer."""
+    exchange = CLASSICAL[X25519]()
+    clients = [pair().client for _ in range(2)]
+    monkeypatch.setitem(CLASSICAL, X25519, lambda: exchange)
+    for client in clients:
+        Pair(client, pair().server).done().talk()

@@ -162,6 +162,8 @@ class Config:
         _require_known("peer_certificate_types", self.peer_certificate_types, frozenset(CertificateType))
         if (CertificateType.RAW_PUBLIC_KEY in self.peer_certificate_types) != (self.raw_key_verifier is not None):
             raise ConfigurationError("raw public keys from the peer and a raw_key_verifier need one another")
+        if len(set(self.groups)) < len(self.groups):
+            raise ConfigurationError("groups must not have duplicates (RFC 9846 section 4.3.7)")
         for algorithm in self.certificate_compression:
             require_available(algorithm)
         for protocol in self.alpn_protocols:
@@ -242,6 +244,7 @@ class ClientHelloInfo:
     server_name: str | None
     version: int
     signature_schemes: tuple[int, ...]
+    certificate_schemes: tuple[int, ...]  # for the signatures of certificates
     alpn_protocols: tuple[str, ...]
     certificate_authorities: tuple[bytes, ...]
     cipher_suites: tuple[int, ...]

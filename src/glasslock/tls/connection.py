@@ -143,8 +143,7 @@ class Connection:
             if self._side is Side.SERVER and self._hs.agreed.own_chain:
                 how += ": it has seen our certificate, and may not trust it"
             error = ConnectionTruncated(f"the peer cut the connection in the middle of the handshake{how}")
-        self._failure = error
-        self._tell_closed(clean=False, problem=error.message)
+        self._stop(error)
         raise error
 
     def take_events(self) -> list[Event]:
@@ -250,8 +249,7 @@ class Connection:
             self._received_close = True
             if not hs.application_data:
                 error = TLSError(None, "closed-in-handshake", "the peer closed the connection in mid-handshake")
-                self._failure = error
-                self._tell_closed(clean=False, problem=error.message)
+                self._stop(error)
                 raise error
             hs.events.append(PeerClosed())
             self._tell_closed(clean=True)
@@ -376,12 +374,13 @@ class Connection:
         raise internal from problem
 
     def _fail(self, error: TLSError) -> None:
-        self._failure = error
+        if not isinstance(error, PeerAlert):
+            self._refuse(error)
+        self._stop(error)
+
+    def _refuse(self, error: TLSError) -> None:
+        """Tells the peer, and whoever follows the story, why we end."""
         hs = self._hs
-        hs.early_data_limit = None
-        if isinstance(error, PeerAlert):
-            self._tell_closed(clean=False, problem=str(error))
-            return
         if hs.observer is not None:
             hs.tell(
                 Refused(
@@ -397,8 +396,15 @@ class Connection:
         if error.alert is not None and not self._sent_close:
             hs.flush()
             self._send_alert(AlertLevel.FATAL, error.alert, error.message)
+
+    def _stop(self, error: TLSError) -> None:
+        """Nothing goes out any more, and what keys could be made of is forgotten (RFC 9846 section 6)."""
+        self._failure = error
         self._writer.closed = True
-        self._tell_closed(clean=False, problem=str(error))
+        self._reader.protection = self._writer.protection = None
+        self._script = _over()
+        self._hs.forget_secrets()
+        self._tell_closed(clean=False, problem=error.message)
 
     def _send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
         hs = self._hs
@@ -467,6 +473,12 @@ class Connection:
     def _tell_closed(self, *, clean: bool, problem: str = "") -> None:
         if self._hs.observer is not None:
             self._hs.tell(ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
+
+
+def _over() -> Script:
+    """In place of a script that failed, with all the secrets that it held."""
+    return
+    yield
 
 
 class ClientConnection(Connection):

@@ -8,7 +8,14 @@ from typing import Any
 
 from ..errors import ConfigurationError, PeerMisbehaved
 from ..registry import CertificateType
-from .keys.signatures import BROKEN_SCHEMES, PrivateKeySigner, Signer, key_kind, schemes_of_key
+from .keys.signatures import (
+    BROKEN_SCHEMES,
+    PrivateKeySigner,
+    Signer,
+    certificate_schemes,
+    key_kind,
+    schemes_of_key,
+)
 from .wire.extensions import check_sct_list
 
 
@@ -30,6 +37,8 @@ class Credential:
     issuers: frozenset[bytes] = frozenset()  # DER names of every issuer in the chain
     signature_schemes: tuple[int, ...] | None = None
     certificate_type: int = CertificateType.X509
+    # For each certificate that is not self-signed the schemes that its signature could go by.
+    chain_schemes: tuple[tuple[int, ...], ...] = ()
     must_match_issuer: bool = False  # to be shown only to a peer that names one of `issuers` among its authorities
     ocsp_response: bytes | None = field(default=None, repr=False)
     sct_list: bytes | None = field(default=None, repr=False)
@@ -96,7 +105,8 @@ class Credential:
             public_key = certificates[0].public_key()
             issuers = frozenset(certificate.issuer.public_bytes() for certificate in certificates)
             names = _dns_names(certificates[0])
-        except ValueError as problem:
+            chain_schemes = tuple(_signed_with(c) for c in certificates if c.issuer != c.subject)
+        except unreadable_certificate() as problem:
             raise ConfigurationError(f"the certificate cannot be read: {problem}") from problem
         kind = key_kind(public_key, certificates[0].public_key_algorithm_oid.dotted_string)
         if not kind:
@@ -108,6 +118,7 @@ class Credential:
             key_size=rsa_bytes(public_key),
             names=names,
             issuers=issuers,
+            chain_schemes=chain_schemes,
             ocsp_response=ocsp_response,
             sct_list=sct_list,
         )
@@ -162,12 +173,53 @@ class Credential:
         """Whether a peer that names these authorities (DER names, often none) may be shown this credential."""
         return not self.must_match_issuer or bool(self.issuers.intersection(authorities))
 
+    def chain_suits(self, schemes: tuple[int, ...]) -> bool:
+        """Whether a peer that accepts these schemes in certificates can check the whole chain."""
+        return all(set(possible).intersection(schemes) for possible in self.chain_schemes)
+
+    @property
+    def chain_needs_sha1(self) -> bool:
+        """Whether a certificate of the chain is signed with SHA-1, which nobody should have to believe any more."""
+        return any(possible and BROKEN_SCHEMES.issuperset(possible) for possible in self.chain_schemes)
+
     def covers(self, server_name: str) -> bool:
         """Whether the leaf is for this DNS name, wildcards counting for the leftmost label; a raw key is for any."""
         if self.certificate_type == CertificateType.RAW_PUBLIC_KEY:
             return True
         name = server_name.lower().rstrip(".")
         return name in self.names or f"*.{name.partition('.')[2]}" in self.names
+
+
+def best_chain(credentials: Sequence[Credential], schemes: tuple[int, ...]) -> Credential | None:
+    """The first whose certificates are signed as the peer likes it, else the first, but never one that needs SHA-1.
+
+    RFC 9846 section 4.5.1.2: a chain that the peer did not say to accept is better than none.
+    """
+    fallback = [credential for credential in credentials if not credential.chain_needs_sha1]
+    return next((credential for credential in credentials if credential.chain_suits(schemes)), None) or next(
+        iter(fallback), None
+    )
+
+
+def unreadable_certificate() -> tuple[type[Exception], ...]:
+    """What pyca raises for a certificate that cannot be read."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    return (
+        ValueError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+        x509.UnsupportedGeneralNameType,
+        Warning,  # where the program makes its warnings errors
+    )
+
+
+def _signed_with(certificate: Any) -> tuple[int, ...]:
+    digest = certificate.signature_hash_algorithm
+    oid = certificate.signature_algorithm_oid.dotted_string
+    return certificate_schemes(oid, digest.name if digest is not None else "")
 
 
 def _check_sct_list(sct_list: bytes) -> None:

@@ -72,6 +72,7 @@ class PeerWishes:
     wants_ocsp: bool = False
     wants_scts: bool = False
     compression: tuple[int, ...] = ()
+    certificate_schemes: tuple[int, ...] = ()  # for the signatures of certificates
 
 
 def send_certificate(hs: Handshake, credential: Credential | None, wishes: PeerWishes, context: bytes = b"") -> None:

@@ -11,7 +11,7 @@ from ...errors import ConfigurationError, GlasslockError, NegotiationFailed
 from ...registry import AlertDescription
 from ...trace import Step
 from ..config import ClientHelloInfo, ServerConfig
-from ..credentials import Credential
+from ..credentials import Credential, best_chain
 from .authentication import choose_scheme, no_common_scheme
 from .certificate_types import X509_ONLY, no_common_type
 from .client_wishes import ClientWishes
@@ -37,6 +37,7 @@ def choose_credential(
         server_name=wishes.server_name,
         version=hs.agreed.version,
         signature_schemes=schemes,
+        certificate_schemes=wishes.schemes_cert or schemes,
         alpn_protocols=tuple(protocol.decode("latin-1") for protocol in wishes.protocols),
         certificate_authorities=wishes.authorities,
         cipher_suites=wishes.hello.cipher_suites,
@@ -123,13 +124,18 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
             "RFC 9846 section 4.3.4",
         )
     name = info.server_name
-    if name is not None:
-        for credential in usable:
-            if credential.covers(name):
-                return credential
-        if config.require_known_name and not any(c.covers(name) for c in config.credentials):
-            return None
-    return usable[0]
+    covering = [credential for credential in usable if name is not None and credential.covers(name)]
+    if name is not None and config.require_known_name and not any(c.covers(name) for c in config.credentials):
+        return None
+    chosen = best_chain(covering or usable, info.certificate_schemes)
+    if chosen is None:
+        raise NegotiationFailed(
+            AlertDescription.HANDSHAKE_FAILURE,
+            "no-acceptable-chain",
+            "our certificates are signed with SHA-1, which the client does not accept",
+            "RFC 9846 section 4.5.1.2",
+        )
+    return chosen
 
 
 def choose_protocol(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> None:

@@ -49,7 +49,7 @@ from ..wire.messages12 import (
     ServerKeyExchange,
     certificate12,
 )
-from .authentication import kept_certificates, verify_again, verify_peer
+from .authentication import PeerWishes, kept_certificates, verify_again, verify_peer
 from .certificate_types import accept_certificate_types
 from .client13 import accept_protocol
 from .client_certificate import choose_client_credential
@@ -296,8 +296,9 @@ def answer(
     """[Certificate,] ClientKeyExchange [, CertificateVerify]: our half, and if asked who we are."""
     credential = None
     if request is not None:
-        kind, wanted = hs.agreed.own_certificate_type, request.authorities
-        credential = choose_client_credential(config, kind, request.schemes, wanted, ProtocolVersion.TLS_1_2)
+        kind = hs.agreed.own_certificate_type
+        wishes = PeerWishes(request.schemes, certificate_schemes=request.schemes)
+        credential = choose_client_credential(config, kind, wishes, request.authorities, ProtocolVersion.TLS_1_2)
         hs.send(certificate12(kind)(credential.chain if credential else ()))
         hs.agreed.credential = credential
     if share is not None:

@@ -108,7 +108,8 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     hs.send(finished(hs, schedule, secrets.client))
     write_application(hs, application.client)
     hs.resumption_secret = schedule.resumption(hs.transcript.digest())
-    if ExtensionType.POST_HANDSHAKE_AUTH in offer.extensions:
+    # An external PSK has said who is who (RFC 9846 section 4.4.2).
+    if ExtensionType.POST_HANDSHAKE_AUTH in offer.extensions and hs.agreed.external_psk is None:
         hs.final_transcript = hs.transcript.copy()
     end_if_rejected(offer)
     complete(hs)

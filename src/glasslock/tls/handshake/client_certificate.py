@@ -8,7 +8,7 @@ from typing import Any
 from ...registry import ExtensionType, ProtocolVersion, SignatureScheme
 from ...trace import Step
 from ..config import ClientConfig
-from ..credentials import Credential
+from ..credentials import Credential, best_chain
 from ..wire import extensions as ext
 from ..wire.messages import CertificateRequest
 from .authentication import PeerWishes, choose_scheme, send_certificate, send_certificate_verify
@@ -47,7 +47,7 @@ def answer_certificate_request(
     if _E.CERTIFICATE_AUTHORITIES in request.extensions:
         authorities = ext.read_certificate_authorities(request.extensions[_E.CERTIFICATE_AUTHORITIES])
     kind = hs.agreed.own_certificate_type
-    credential = choose_client_credential(config, kind, wishes.schemes, authorities, ProtocolVersion.TLS_1_3)
+    credential = choose_client_credential(config, kind, wishes, authorities, ProtocolVersion.TLS_1_3)
     hs.decided(
         "client_certificate",
         "shown" if credential else "none",
@@ -68,8 +68,13 @@ def server_wishes(request: CertificateRequest) -> PeerWishes:
     compression: tuple[int, ...] = ()
     if _E.COMPRESS_CERTIFICATE in found:
         compression = ext.read_compression_algorithms(found[_E.COMPRESS_CERTIFICATE])
+    schemes = ext.read_u16_vector(found[_E.SIGNATURE_ALGORITHMS], "signature_algorithms")
+    certificate_schemes = schemes
+    if _E.SIGNATURE_ALGORITHMS_CERT in found:
+        certificate_schemes = ext.read_u16_vector(found[_E.SIGNATURE_ALGORITHMS_CERT], "signature_algorithms_cert")
     return PeerWishes(
-        schemes=ext.read_u16_vector(found[_E.SIGNATURE_ALGORITHMS], "signature_algorithms"),
+        schemes=schemes,
+        certificate_schemes=certificate_schemes,
         wants_ocsp=_E.STATUS_REQUEST in found,
         wants_scts=_E.SIGNED_CERTIFICATE_TIMESTAMP in found,
         compression=compression,
@@ -77,15 +82,15 @@ def server_wishes(request: CertificateRequest) -> PeerWishes:
 
 
 def choose_client_credential(
-    config: ClientConfig, kind: int, schemes: tuple[int, ...], authorities: tuple[bytes, ...], version: int
+    config: ClientConfig, kind: int, wishes: PeerWishes, authorities: tuple[bytes, ...], version: int
 ) -> Credential | None:
     """Among our certificates that the server can check: the first from an authority that it named, else the first."""
     usable = [
         credential
         for credential in config.credentials
         if credential.certificate_type == kind
-        and choose_scheme(credential, schemes, version) is not None
+        and choose_scheme(credential, wishes.schemes, version) is not None
         and credential.suits_authorities(authorities)
     ]
     named = [credential for credential in usable if credential.issuers.intersection(authorities)]
-    return next(iter(named or usable), None)
+    return best_chain(named or usable, wishes.certificate_schemes)

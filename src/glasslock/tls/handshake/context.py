@@ -300,6 +300,13 @@ class Handshake:
                 )
             )
 
+    def forget_secrets(self) -> None:
+        """The connection failed: nothing of it may be of use any more, tickets aside."""
+        self.early_data_limit = None
+        self.early_data_writable = 0
+        self.read_secret = self.write_secret = self.resumption_secret = b""
+        self.agreed.exporter_secret = self.agreed.early_exporter_secret = self.agreed.main_secret = b""
+
     def derived(self, label: str, parent: str, secret: bytes) -> None:
         """Tells the trace that a secret was derived; its value is not part of the story."""
         self.tell(

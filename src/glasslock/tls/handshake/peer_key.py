@@ -6,6 +6,7 @@ from typing import Any
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CertificateType
+from ..credentials import unreadable_certificate
 from ..keys.signatures import key_kind
 from ..wire.codec import decode_error
 from .context import illegal
@@ -19,21 +20,13 @@ class PeerKey:
     def __init__(self, leaf: bytes, usage: str = "digital_signature") -> None:
         """`usage` is the KeyUsage bit that the handshake needs, if the certificate has that extension."""
         from cryptography import x509
-        from cryptography.exceptions import UnsupportedAlgorithm
 
         try:
             certificate = x509.load_der_x509_certificate(leaf)
             self.key = certificate.public_key()
             self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
             allowed = _key_usage(certificate)
-        except (
-            ValueError,
-            UnsupportedAlgorithm,
-            x509.DuplicateExtension,
-            x509.InvalidVersion,
-            x509.UnsupportedGeneralNameType,
-            Warning,  # where the program makes its warnings errors
-        ) as problem:
+        except unreadable_certificate() as problem:
             raise PeerMisbehaved(
                 AlertDescription.BAD_CERTIFICATE,
                 "unreadable-certificate",

@@ -34,7 +34,8 @@ from .request_certificate import authenticate_client, certificate_request
 
 def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
     """Until the connection ends: tickets, KeyUpdate, and a request for our certificate if we agreed to that."""
-    tickets = requests = 0
+    tickets = 0
+    contexts: set[bytes] = set()
     updates = KeyUpdates(hs)
     while True:
         message = yield from hs.expect(NewSessionTicket, KeyUpdate, CertificateRequest)
@@ -46,8 +47,10 @@ def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
                 raise unexpected("too-many-tickets", f"more than {config.limits.tickets} tickets on one connection")
             accept_ticket(hs, message)
         else:
-            requests += 1
-            if requests > config.limits.certificate_requests:
+            if message.context in contexts:
+                raise illegal("certificate-context", "a context was used for two requests", "RFC 9846 section 4.4.2")
+            contexts.add(message.context)
+            if len(contexts) > config.limits.certificate_requests:
                 raise unexpected("too-many-certificate-requests", "the server asks for our certificate again and again")
             yield from authenticate_late(hs, config, message)
 
@@ -172,7 +175,9 @@ def authenticate_late(
 def request_client_certificate(hs: Handshake, config: ServerConfig) -> None:
     """Asks the client who it is; the answer comes when it comes."""
     if hs.final_transcript is None:
-        raise ConfigurationError("the client did not offer to authenticate after the handshake (post_handshake_auth)")
+        raise ConfigurationError(
+            "the client did not offer to authenticate after the handshake (post_handshake_auth), or did so by its key"
+        )
     if not config.asks_clients:
         raise ConfigurationError("client certificates need a client_verifier")
     request = certificate_request(config, context=config.random(16))

@@ -132,7 +132,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     read_application(hs, application.client)
 
     hs.resumption_secret = schedule.resumption(hs.transcript.digest())
-    if wishes.post_handshake_auth:
+    if wishes.post_handshake_auth and hs.agreed.external_psk is None:
         hs.final_transcript = hs.transcript.copy()
     complete(hs)
     send_tickets(hs, config, wishes)

@@ -99,6 +99,32 @@ def key_kind(public_key: object, algorithm_oid: str = "") -> str:
     return ""
 
 
+# OID of a certificate's signature to the schemes that may stand for it (RFC 9846 section 4.3.3); for PSS by the hash.
+_CERTIFICATE_SIGNATURES: dict[str, tuple[int, ...]] = {
+    "1.2.840.113549.1.1.5": (SignatureScheme.RSA_PKCS1_SHA1,),
+    "1.2.840.113549.1.1.11": (SignatureScheme.RSA_PKCS1_SHA256,),
+    "1.2.840.113549.1.1.12": (SignatureScheme.RSA_PKCS1_SHA384,),
+    "1.2.840.113549.1.1.13": (SignatureScheme.RSA_PKCS1_SHA512,),
+    "1.2.840.10045.4.1": (SignatureScheme.ECDSA_SHA1,),
+    "1.2.840.10045.4.3.2": (SignatureScheme.ECDSA_SECP256R1_SHA256,),
+    "1.2.840.10045.4.3.3": (SignatureScheme.ECDSA_SECP384R1_SHA384,),
+    "1.2.840.10045.4.3.4": (SignatureScheme.ECDSA_SECP521R1_SHA512,),
+    "1.3.101.112": (SignatureScheme.ED25519,),
+    "1.3.101.113": (SignatureScheme.ED448,),
+    "2.16.840.1.101.3.4.3.17": (SignatureScheme.MLDSA44,),
+    "2.16.840.1.101.3.4.3.18": (SignatureScheme.MLDSA65,),
+    "2.16.840.1.101.3.4.3.19": (SignatureScheme.MLDSA87,),
+    "sha256": (SignatureScheme.RSA_PSS_RSAE_SHA256, SignatureScheme.RSA_PSS_PSS_SHA256),
+    "sha384": (SignatureScheme.RSA_PSS_RSAE_SHA384, SignatureScheme.RSA_PSS_PSS_SHA384),
+    "sha512": (SignatureScheme.RSA_PSS_RSAE_SHA512, SignatureScheme.RSA_PSS_PSS_SHA512),
+}
+
+
+def certificate_schemes(algorithm_oid: str, hash_name: str) -> tuple[int, ...]:
+    """The schemes, one of which a peer has to accept so that it can check a certificate's signature; often one."""
+    return _CERTIFICATE_SIGNATURES.get(hash_name if algorithm_oid == RSASSA_PSS_OID else algorithm_oid, ())
+
+
 def suits(scheme: Scheme, kind: str, version: int) -> bool:
     """Whether a key of this kind may sign with the scheme in this version."""
     if version >= ProtocolVersion.TLS_1_3:
