@@ -9,7 +9,7 @@ from glasslock.registry import CipherSuite, NamedGroup, ProtocolVersion, Side
 from glasslock.tls.keys import groups as key_groups
 from glasslock.tls.keys.suites import SUITES_12, SUITES_13
 
-from .features import FEATURES
+from .features.catalogue import FEATURES
 from .peer import Abilities, Peer
 
 V12, V13 = ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3

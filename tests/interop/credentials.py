@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs12,
 )
+from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from glasslock.tls import Credential
@@ -75,6 +76,11 @@ class Identity:
         """The same for our own side."""
         return Credential.from_key([self.certificate.public_bytes(Encoding.DER)], self.key)
 
+    def credential_with_root(self, ocsp_response: bytes | None) -> Credential:
+        """With the root in the chain, where some clients look for who has signed the OCSP response."""
+        chain = [self.der, self.root.public_bytes(Encoding.DER)]
+        return Credential.from_key(chain, self.key, ocsp_response=ocsp_response)
+
     @property
     def der(self) -> bytes:
         return self.certificate.public_bytes(Encoding.DER)
@@ -98,6 +104,29 @@ class Authority:
         self.servers = {kind: self._issue(f"server-{kind}", kind, "localhost") for kind in KEY_KINDS}
         self.other = self._issue("other.test", "p256", "other.test")
         self.client = self._issue("client", "p256", "client.test")
+
+    def ocsp_response(self, identity: Identity, folder: Path) -> Path:
+        """Says, for two days and signed by the root itself, that a certificate is good."""
+        now = dt.datetime.now(dt.UTC)
+        response = (
+            ocsp.OCSPResponseBuilder()
+            .add_response(
+                cert=identity.certificate,
+                issuer=self.root,
+                algorithm=hashes.SHA1(),
+                cert_status=ocsp.OCSPCertStatus.GOOD,
+                this_update=now - dt.timedelta(hours=1),
+                next_update=now + dt.timedelta(days=2),
+                revocation_time=None,
+                revocation_reason=None,
+            )
+            .responder_id(ocsp.OCSPResponderEncoding.HASH, self.root)
+            .certificates([self.root])
+            .sign(self._key, hashes.SHA256())
+        )
+        path = folder / "ocsp.der"
+        path.write_bytes(response.public_bytes(Encoding.DER))
+        return path
 
     def _issue(self, name: str, kind: str, dns_name: str) -> Identity:
         key = KEY_KINDS[kind]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import time
 from collections.abc import Sequence
@@ -18,7 +19,9 @@ from glasslock.trace import TraceRecord
 from .cells import CURVES, Cell
 from .credentials import Authority
 from .ends import End
-from .features import FEATURES, CellFailed, Feature, HelloRetry, expect
+from .features.base import CellFailed, Feature, expect
+from .features.catalogue import FEATURES
+from .features.negotiation import Defaults, HelloRetry
 from .order import PATIENCE, Order, Report, make_reply, make_request
 from .peer import REPLY_SIZE, Abilities, Peer
 from .process import PeerFailed
@@ -202,8 +205,12 @@ def _check_ends(ends: Sequence[End], cell: Cell, abilities: Abilities) -> None:
         expect(agreed.version == cell.version, f"TLS version {cell.version.name}")
         expect(agreed.cipher_suite == cell.suite, f"the suite is {cell.suite.name}")
         retry = isinstance(FEATURES[cell.feature], HelloRetry)
+        ours = isinstance(FEATURES[cell.feature], Defaults) and not abilities.chooses_groups
         resumed12 = agreed.resumed and cell.version is ProtocolVersion.TLS_1_2
-        expect(retry or resumed12 or agreed.group == cell.group, f"the group is {cell.group} (it was: {agreed.group})")
+        expect(
+            retry or ours or resumed12 or agreed.group == cell.group,
+            f"the group is {cell.group} (it was: {agreed.group})",
+        )
         retry_wanted = retry or not abilities.chooses_groups
         expect(retry_wanted or not agreed.retried, "a HelloRetryRequest only where it is the subject")
 
@@ -234,6 +241,9 @@ def _fact(end: End, name: str) -> str:
             return str(agreed.resumed).lower()
         case "early":
             return str(agreed.early_data_accepted).lower()
+        case "ocsp":
+            own = agreed.credential.ocsp_response if agreed.credential is not None else None
+            return hashlib.sha256(agreed.peer_ocsp_response or own or b"").hexdigest()
         case "exporter":
             return end.connection.export_keying_material(EXPORTER_LABEL, EXPORTER_LENGTH).hex()
     raise CellFailed(f"the peer reports {name}, which nobody here knows")

@@ -16,10 +16,11 @@ from glasslock.tls import (
     Data,
     EarlyDataRefused,
     PeerClosed,
+    ServerConnection,
     Session,
     TicketReceived,
 )
-from glasslock.trace import MessageReceived, MessageSent, TraceRecord
+from glasslock.trace import MessageReceived, MessageSent, RecordReceived, TraceRecord
 
 from .order import PATIENCE
 
@@ -66,16 +67,29 @@ class End:
         self.updated_keys = True
         self.flush()
 
-    @property
-    def key_updates_received(self) -> int:
-        return self._count(MessageReceived, HandshakeType.KEY_UPDATE)
+    def request_client_certificate(self) -> None:
+        """Asks the client who it is, after the handshake."""
+        if not isinstance(self.connection, ServerConnection):
+            raise TypeError("only a server asks")
+        self.connection.request_client_certificate()
+        self.flush()
 
-    @property
-    def key_updates_sent(self) -> int:
-        return self._count(MessageSent, HandshakeType.KEY_UPDATE)
+    def count_received(self, kind: HandshakeType) -> int:
+        """How many messages of a kind the peer has sent."""
+        return self._count(MessageReceived, kind)
+
+    def count_sent(self, kind: HandshakeType) -> int:
+        """How many messages of a kind we have sent."""
+        return self._count(MessageSent, kind)
 
     def _count(self, record: type[MessageReceived | MessageSent], kind: HandshakeType) -> int:
         return sum(isinstance(r, record) and r.raw[0] == kind for r in self._trace[self._trace_start :])
+
+    @property
+    def longest_record(self) -> int:
+        """The size in bytes, header included, of the longest protected record that the peer has sent."""
+        records = (r for r in self._trace[self._trace_start :] if isinstance(r, RecordReceived) and r.protected)
+        return max((len(record.raw) for record in records), default=0)
 
     def pump_until(self, condition: Callable[[], object]) -> None:
         """Takes bytes from the peer until the condition holds or the peer has ended the connection."""

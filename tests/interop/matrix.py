@@ -13,7 +13,7 @@ from glasslock.registry import NamedGroup, ProtocolVersion, Side
 
 from .cells import OUR_GROUPS, V12, V13, Cell
 from .credentials import KEY_KINDS
-from .features import FEATURES
+from .features.catalogue import FEATURES
 from .roster import PEERS, Present, Tournament, look_around
 
 HEAD = """\

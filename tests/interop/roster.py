@@ -12,7 +12,7 @@ from pathlib import Path
 from .cells import Cell, cells_of
 from .credentials import Authority
 from .driver import run
-from .features import CellFailed
+from .features.base import CellFailed
 from .peer import Peer
 from .peers.curl import Curl
 from .peers.gnutls import GnuTLS

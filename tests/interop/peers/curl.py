@@ -37,7 +37,7 @@ class Curl(Peer):
             return None
         library = self.version().partition("(")[2]
         # It sends its whole request before it reads, so it never has occasion to answer a KeyUpdate.
-        return openssl_abilities(library, EVERY_FEATURE - {"key-update"})
+        return openssl_abilities(library, EVERY_FEATURE - {"key-update"} | {"ocsp"})
 
     def request_is_right(self, order: Order, request: bytes) -> bool:
         """curl writes the request itself; our header fields come in it unchanged."""
@@ -52,6 +52,8 @@ class Curl(Peer):
             command += ["--curves", openssl_groups(order.groups)]
         if order.client_identity:
             command += ["--cert", order.client_identity.certificate_file, "--key", order.client_identity.key_file]
+        if order.ocsp_response:
+            command += ["--cert-status"]
         headers = order.folder / "headers"
         headers.write_bytes(b"\r\n".join(_fields(order.request)))
         command += ["--header", f"@{headers}", "--resolve", f"{order.server_name}:{order.port}:127.0.0.1"]

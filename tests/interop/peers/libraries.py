@@ -35,7 +35,7 @@ class Node(ProgramPeer):
         return f"Node {self._versions[0]} (OpenSSL {self._versions[1]})"
 
     def abilities(self, role: Side) -> Abilities:
-        return openssl_abilities(self._versions[1])
+        return openssl_abilities(self._versions[1], EVERY_FEATURE | {"ocsp"})
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         return [self._node, str(PROGRAMS / "node.mjs")], {}
@@ -58,7 +58,7 @@ class PyOpenSSL(ProgramPeer):
         return f"pyOpenSSL {self._versions[0]} (OpenSSL {self._versions[1]})"
 
     def abilities(self, role: Side) -> Abilities:
-        return openssl_abilities(self._versions[1])
+        return openssl_abilities(self._versions[1], EVERY_FEATURE | {"ocsp", "post-handshake-auth"})
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         return [sys.executable, str(PROGRAMS / "pyopenssl.py")], {}
@@ -97,7 +97,7 @@ class Go(ProgramPeer):
             groups=CLASSICAL - {NamedGroup.X448} | HYBRID,
             keys=frozenset({"rsa", "p256", "p384", "p521", "ed25519"})
             | (MLDSA_KEYS if self._numbers >= (1, 27) else frozenset()),
-            features=EVERY_FEATURE,
+            features=EVERY_FEATURE | {"ocsp"},
         )
 
     def command(self) -> tuple[list[str], dict[str, str]]:
@@ -152,7 +152,7 @@ class Java(ProgramPeer):
             suites=frozenset(OPENSSL_SUITES),
             groups=CLASSICAL,
             keys=frozenset({"rsa", "p256", "p384", "p521", "ed25519", "ed448"}),
-            features=EVERY_FEATURE | {"peer-key-update"},
+            features=EVERY_FEATURE | {"peer-key-update"} | ({"ocsp"} if role is Side.CLIENT else set()),
             chooses_groups=False,
             updates_after=1 << 23,  # as our program sets it
         )

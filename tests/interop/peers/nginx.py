@@ -82,7 +82,7 @@ class Nginx(Peer):
     def abilities(self, role: Side) -> Abilities | None:
         if role is Side.CLIENT:
             return None
-        found = openssl_abilities(self.version().partition("(")[2], EVERY_FEATURE | {"0-rtt"})
+        found = openssl_abilities(self.version().partition("(")[2], EVERY_FEATURE | {"0-rtt", "ocsp"})
         return Abilities(
             suites=found.suites, groups=found.groups, keys=found.keys, features=found.features, takes_turns=False
         )
@@ -107,6 +107,8 @@ class Nginx(Peer):
             more += ["ssl_verify_client on;", f"ssl_client_certificate {order.root};"]
         if order.early_data:
             more += ["ssl_early_data on;"]
+        if order.ocsp_response:
+            more += ["ssl_stapling on;", f"ssl_stapling_file {order.ocsp_response};"]
         identities = [("localhost", order.identity)]
         if order.other_identity:
             identities.append((order.server_name, order.other_identity))

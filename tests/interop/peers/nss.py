@@ -30,6 +30,7 @@ GROUPS = {
 CURVES = {"p256": NamedGroup.SECP256R1, "p384": NamedGroup.SECP384R1, "p521": NamedGroup.SECP521R1}
 ANTI_REPLAY = 11.0  # seconds after its start in which selfserv takes no 0-RTT data: it could be a replay from before
 STRSCLNT_REQUEST = b"GET /abc HTTP/1.0\r\n\r\n"
+PSK_REMARK = re.compile(rb"Using External PSK:\n(?: +[0-9a-f:]+\n)+")  # among the data on stdout
 KEYS = frozenset({"rsa", "p256", "p384", "p521"})
 
 
@@ -39,7 +40,7 @@ class NSS(Peer):
     name = "nss"
     notes = (
         "tstclnt dies on the second of two connections: resumption is tried with strsclnt, 0-RTT with selfserv alone",
-        "selfserv has no way to choose a certificate by name",
+        "selfserv has no way to choose a certificate by name, and takes no external PSK even from tstclnt",
         "selfserv takes 0-RTT data ten seconds after its start",
         "selfserv answers 0-RTT data and is gone before the handshake ends: without close_notify",
     )
@@ -66,13 +67,16 @@ class NSS(Peer):
         return f"NSS {found[1]}"
 
     def abilities(self, role: Side) -> Abilities:
-        features = {"hrr", "client-certificate", "resumption", "key-update"}
+        features = {"defaults", "hrr", "client-certificate", "resumption", "key-update"}
+        features |= {"post-handshake-auth", "record-size-limit"}
         return Abilities(
             suites=frozenset(CipherSuite)
             - {CipherSuite.TLS_EMPTY_RENEGOTIATION_INFO_SCSV, CipherSuite.TLS_FALLBACK_SCSV},
             groups=frozenset(GROUPS),
             keys=KEYS,
-            features=frozenset(features | ({"bulk", "sni"} if role is Side.CLIENT else {"alpn", "0-rtt"})),
+            features=frozenset(
+                features | ({"bulk", "sni", "external-psk"} if role is Side.CLIENT else {"alpn", "0-rtt"})
+            ),
             cuts=frozenset({"0-rtt"}) if role is Side.SERVER else frozenset(),  # it ends before the handshake does
             request_size=8_000,
             takes_turns=role is Side.CLIENT,
@@ -86,6 +90,10 @@ class NSS(Peer):
             command += ["-I", ",".join(GROUPS[group] for group in order.groups)]
         if order.early_data:
             command += ["-Z"]
+        if order.psk:
+            command += ["-z", f"0x{order.psk.key.hex()}:{order.psk.identity.decode()}"]
+        if order.post_handshake_auth:
+            command += ["-E"]
         return command
 
     def _database(self, order: Order) -> Path:
@@ -115,7 +123,7 @@ class NSS(Peer):
             command += ["-n", order.client_identity.name]
         with Process(command, order.folder) as process:
             talk_as_client(process, order)
-            return Report(received=process.end())
+            return Report(received=PSK_REMARK.sub(b"", process.end()))
 
     def _resume(self, order: Order) -> Report:
         """By the tool for load tests, which does not show what it receives: tstclnt dies on a second connection."""
@@ -143,7 +151,7 @@ class NSS(Peer):
         command: list[str | Path] = [self._server, "-p", str(port), *self._common(order)]
         command += _key_option(order.identity)
         if order.client_identity:
-            command += ["-r", "-r"]
+            command += ["-r"] * (4 if order.post_handshake_auth else 2)
         if order.alpn:
             command += ["-Q"]
         with Process(command, order.folder) as process:

@@ -24,7 +24,7 @@ CLASSICAL = frozenset(
 HYBRID = frozenset({NamedGroup.X25519MLKEM768, NamedGroup.SECP256R1MLKEM768, NamedGroup.SECP384R1MLKEM1024})
 CLASSICAL_KEYS = frozenset({"rsa", "p256", "p384", "p521", "ed25519", "ed448"})
 MLDSA_KEYS = frozenset({"mldsa44", "mldsa65", "mldsa87"})
-EVERY_FEATURE = frozenset({"bulk", "hrr", "alpn", "sni", "client-certificate", "resumption", "key-update"})
+EVERY_FEATURE = frozenset({"defaults", "hrr", "alpn", "sni", "client-certificate", "resumption", "key-update", "bulk"})
 
 
 def openssl_abilities(version: str, features: frozenset[str] = EVERY_FEATURE) -> Abilities:
@@ -65,7 +65,8 @@ class OpenSSL(Peer):
         return " ".join(first_output(self._command, "version").split()[:2])
 
     def abilities(self, role: Side) -> Abilities:
-        return openssl_abilities(self.version(), EVERY_FEATURE | {"0-rtt", "peer-key-update"})
+        features = EVERY_FEATURE | {"post-handshake-auth", "external-psk", "0-rtt", "peer-key-update"}
+        return openssl_abilities(self.version(), features | ({"ocsp"} if role is Side.SERVER else set()))
 
     def _common(self, order: Order) -> list[str | Path]:
         command: list[str | Path] = ["-CAfile", order.root, "-no-CApath", "-no-CAstore"]
@@ -75,6 +76,8 @@ class OpenSSL(Peer):
             command += ["-groups", openssl_groups(order.groups)]
         if order.alpn:
             command += ["-alpn", ",".join(order.alpn)]
+        if order.psk:
+            command += ["-psk", order.psk.key.hex(), "-psk_identity", order.psk.identity.decode()]
         return command
 
     # --- client
@@ -88,6 +91,8 @@ class OpenSSL(Peer):
         command += ["-brief" if order.update_keys else "-quiet"]  # -quiet takes no commands
         if order.client_identity:
             command += ["-cert", order.client_identity.certificate_file, "-key", order.client_identity.key_file]
+        if order.post_handshake_auth:
+            command += ["-enable_pha"]
         session = order.folder / "session.pem"
         if order.connections > 1:
             command += ["-sess_in" if number else "-sess_out", session]
@@ -108,8 +113,10 @@ class OpenSSL(Peer):
         if order.other_identity:
             command += ["-servername", order.server_name]
             command += ["-cert2", order.other_identity.certificate_file, "-key2", order.other_identity.key_file]
-        if order.client_identity:
+        if order.client_identity and not order.post_handshake_auth:
             command += ["-Verify", "1", "-verify_return_error"]
+        if order.ocsp_response:
+            command += ["-status_file", order.ocsp_response]
         if order.early_data:
             command += ["-early_data", "-max_early_data", "16384"]
         with Process(command, order.folder) as process:
@@ -140,8 +147,8 @@ class _OpenSSLServer:
     def _answer_once(self, number: int) -> None:
         for turn, (request, reply) in enumerate(self._order.turns):
             self._wait_for(request, number + 1)
-            if self._order.update_keys and not turn:
-                self._process.write(b"K\n")
+            if not turn and (self._order.update_keys or self._order.post_handshake_auth):
+                self._process.write(b"K\n" if self._order.update_keys else b"c\n")
                 time.sleep(SETTLING)
             self._process.write(reply)
 

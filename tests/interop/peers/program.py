@@ -161,7 +161,7 @@ class ProgramPeer(Peer):
                 "other_name": order.server_name,
             }
         if order.client_identity:
-            fields["want_client"] = "1"
+            fields["want_client"] = "later" if order.post_handshake_auth else "now"
         program = self._running()
         yield _ProgramServer(self, order, program, program.order(fields), received)
 
@@ -176,7 +176,8 @@ class ProgramPeer(Peer):
             "name": order.server_name,
             "alpn": ",".join(order.alpn),
             "connections": str(order.connections),
-            "early": "1" if order.early_data else "",
+            "ocsp": str(order.ocsp_response or ""),
+            "late": "1" if order.post_handshake_auth else "",
             "received": str(received),
         }
 

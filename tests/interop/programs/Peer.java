@@ -60,7 +60,7 @@ public class Peer {
                     socket.setSoTimeout(PATIENCE);
                     socket.startHandshake();
                     talk(order, socket, received);
-                    seen.add(look(socket));
+                    seen.add(look(order, socket));
                 }
             }
         }
@@ -116,12 +116,18 @@ public class Peer {
         if (in.read() >= 0) throw new IOException("more data than expected");
     }
 
-    static Map<String, String> look(SSLSocket socket) {
+    static Map<String, String> look(Map<String, String> order, SSLSocket socket) throws Exception {
         SSLSession session = socket.getSession();
         Map<String, String> seen = new LinkedHashMap<>();
         seen.put("version", session.getProtocol().replace("TLSv", ""));
         seen.put("suite", session.getCipherSuite());
         seen.put("alpn", socket.getApplicationProtocol());
+        if (!order.get("ocsp").isEmpty() && order.get("role").equals("client")) {
+            List<byte[]> stapled = ((ExtendedSSLSession) session).getStatusResponses();
+            byte[] response = stapled.isEmpty() ? new byte[0] : stapled.get(0);
+            byte[] digest = MessageDigest.getInstance("SHA-256").digest(response);
+            seen.put("ocsp", HexFormat.of().formatHex(digest));
+        }
         return seen;
     }
 

@@ -1,9 +1,12 @@
 // A peer on Node's tls. Takes orders on stdin, one a line; peers/program.py says in which form.
+import crypto from "node:crypto";
 import fs from "node:fs";
 import readline from "node:readline";
 import tls from "node:tls";
 
 const PATIENCE = 20_000; // milliseconds
+
+const sha256 = (data) => crypto.createHash("sha256").update(data).digest("hex");
 
 const answer = (order, fields) =>
   process.stdout.write(`id=${order.id}\t${Object.entries(fields).map((pair) => pair.join("=")).join("\t")}\n`);
@@ -76,7 +79,9 @@ async function connect(order, received, facts) {
   for (let number = 0; number < Number(order.connections); number += 1) {
     const socket = tls.connect({
       ...options(order), host: "127.0.0.1", port: Number(order.port), servername: order.name, session,
+      requestOCSP: Boolean(order.ocsp),
     });
+    if (order.ocsp) socket.on("OCSPResponse", (response) => { facts.ocsp = [sha256(response ?? "")]; });
     socket.on("session", (fresh) => { session = fresh; });
     socket.on("secureConnect", () => look(order, socket, facts));
     const closed = new Promise((resolve) => socket.on("close", resolve));
@@ -110,6 +115,7 @@ function serve(order, received, facts) {
     }
     server.on("tlsClientError", finish);
     server.on("error", finish);
+    if (order.ocsp) server.on("OCSPRequest", (own, issuer, done) => done(null, fs.readFileSync(order.ocsp)));
     server.on("secureConnection", (socket) => {
       look(order, socket, facts);
       talk(order, socket, received).then(() => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import sys
 import threading
@@ -11,6 +12,7 @@ from OpenSSL import SSL
 from OpenSSL._util import lib
 
 PATIENCE = 20.0  # seconds
+VERIFY_POST_HANDSHAKE = 8
 Fields = dict[str, str]
 _stdout = threading.Lock()
 
@@ -36,16 +38,22 @@ def context_for(order: Fields, which: str = "") -> SSL.Context:
         raise ValueError(f"OpenSSL does not know one of the groups {groups!r}")
     context.load_verify_locations(order["ca"])
     mode = SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+    if order.get("want_client") == "later":
+        mode |= VERIFY_POST_HANDSHAKE
     context.set_verify(mode if order["role"] == "client" or order.get("want_client") else SSL.VERIFY_NONE)
     if order.get(f"{which}cert"):
         context.use_certificate_chain_file(order[f"{which}cert"])
         context.use_privatekey_file(order[f"{which}key"])
     protocols = [protocol.encode() for protocol in order["alpn"].split(",") if protocol]
     if order["role"] == "client":
+        if order["late"]:
+            lib.SSL_CTX_set_post_handshake_auth(context._context, 1)
         if protocols:
             context.set_alpn_protos(protocols)
         return context
     context.set_session_id(b"interop")
+    if order["ocsp"]:
+        context.set_ocsp_server_callback(lambda *_: Path(order["ocsp"]).read_bytes())
     if protocols:
         context.set_alpn_select_callback(lambda _, theirs: next((p for p in theirs if p in protocols), b""))
     return context
@@ -63,6 +71,9 @@ def talk(order: Fields, connection: SSL.Connection, received: list[bytes]) -> No
             got = connection.recv(missing)
             received.append(got)
             missing -= len(got)
+        if order.get("want_client") == "later":
+            lib.SSL_verify_client_post_handshake(connection._ssl)
+            connection.do_handshake()
         if order["role"] == "server":
             connection.sendall(ours)
     try:
@@ -104,11 +115,20 @@ def work(order: Fields) -> dict[str, list[str]]:
 
 def connect(order: Fields, context: SSL.Context, received: list[bytes], facts: dict[str, list[str]]) -> None:
     session = None
+    if order["ocsp"]:
+
+        def stapled(_: SSL.Connection, response: bytes, __: None) -> bool:
+            facts["ocsp"] = [hashlib.sha256(response).hexdigest()]
+            return True
+
+        context.set_ocsp_client_callback(stapled)
     for _ in range(int(order["connections"])):
         with socket.create_connection(("127.0.0.1", int(order["port"])), timeout=PATIENCE) as sock:
             sock.settimeout(None)  # pyOpenSSL does not like timeouts; the other side has one
             connection = SSL.Connection(context, sock)
             connection.set_tlsext_host_name(order["name"].encode())
+            if order["ocsp"]:
+                connection.request_ocsp()
             if session is not None:
                 connection.set_session(session)
             connection.set_connect_state()

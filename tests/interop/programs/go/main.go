@@ -3,6 +3,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
@@ -92,7 +93,11 @@ func work(order fields) ([]string, error) {
 			return nil, err
 		}
 	}
-	return describe(states)
+	facts, err := describe(states)
+	if order["ocsp"] != "" && order["role"] == "client" {
+		facts = append(facts, fmt.Sprintf("ocsp=%x", sha256.Sum256(states[0].OCSPResponse)))
+	}
+	return facts, err
 }
 
 func dial(order fields, config *tls.Config) (*tls.Conn, error) {
@@ -191,6 +196,11 @@ func configure(order fields) (*tls.Config, error) {
 			pair, err := tls.LoadX509KeyPair(order[which+"cert"], order[which+"key"])
 			if err != nil {
 				return nil, err
+			}
+			if order["ocsp"] != "" && order["role"] == "server" {
+				if pair.OCSPStaple, err = os.ReadFile(order["ocsp"]); err != nil {
+					return nil, err
+				}
 			}
 			config.Certificates = append(config.Certificates, pair)
 		}
