@@ -318,6 +318,9 @@ def test_a_server_that_does_not_speak_http2(said: bytes, trust: Trust) -> None:
     def answer(stream: Stream) -> None:
         stream.recv()
         stream.send(said)
+        stream._channel.close()
+        while stream.recv():  # what the client still has to say, else closing resets the connection
+            pass
 
     with raw_site(trust, answer, alpn_protocols=("h2",)) as url, pytest.raises(HttpFailed) as caught:
         _visit(url, trust)

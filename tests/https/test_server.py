@@ -247,7 +247,7 @@ def test_each_connection_has_its_own_follower(http2: bool, trust: Trust) -> None
         assert request.http_version == ("2" if http2 else "1.1")
 
 
-def test_a_follower_of_a_failed_handshake(trust: Trust) -> None:
+def test_a_follower_of_a_failed_handshake(trust: Trust, caplog: pytest.LogCaptureFixture) -> None:
     story = TraceRecorder()
     with serving(echo_app, credentials=[trust.credential], observer_for=lambda _: story) as site:
         with socket.create_connection(("127.0.0.1", site.port)) as sock:
@@ -258,6 +258,7 @@ def test_a_follower_of_a_failed_handshake(trust: Trust) -> None:
             time.sleep(0.01)
     assert isinstance(story.records[0], TcpConnected)
     assert any(getattr(record, "code", "") == "http-request" for record in story.records)
+    assert caplog.text == ""
 
 
 def test_engine_settings(trust: Trust) -> None:
