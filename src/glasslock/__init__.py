@@ -11,7 +11,15 @@ import importlib
 __version__ = "0.1.0"
 
 # Public name -> the module it lives in.
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "SSLContext": "glasslock.adapters",
+    "create_default_context": "glasslock.adapters",
+    "connect": "glasslock.adapters",
+    "open_stream": "glasslock.adapters",
+    "serve": "glasslock.https",
+    "serving": "glasslock.https",
+    "visit": "glasslock.https",
+}
 
 
 def __getattr__(name: str) -> object:
