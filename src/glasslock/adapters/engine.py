@@ -55,6 +55,8 @@ def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable
             except Exception as error:
                 if not isinstance(error, GlasslockError):
                     self.abandon(error)
+                if isinstance(self._transport, BufferTransport):
+                    self.last_words = self._transport.unsent()
                 raise ssl_error(error) from error
 
         functools.update_wrapper(operate, method)
@@ -121,6 +123,8 @@ class Engine:
         self._sni_called = False
         self._recorder = TraceRecorder() if settings.keep_trace else None
         self._session: EngineSession | None = None
+        # The alert of a connection that failed: asyncio closes without sending it, so whoever has the socket may do so.
+        self.last_words = b""
         self.server_side = bool(server_side)
         self.server_hostname = _checked_hostname(server_hostname)
         if session is not None:

@@ -117,3 +117,9 @@ class BufferTransport:
 
     def timeout(self) -> float | None:
         return 0.0
+
+    def unsent(self) -> bytes:
+        """What the event loop has not taken yet; it stays there."""
+        data = self._outgoing.read()
+        self._outgoing.write(data)
+        return data

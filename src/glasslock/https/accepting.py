@@ -7,7 +7,9 @@ variable, set at that moment, is all it takes for every layer to know whose stor
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -17,13 +19,42 @@ from ..tcp import save_syn
 from ..trace import Observer
 
 BACKLOG = 128  # connections that may wait to be accepted
+MAX_UNREAD = 16  # times that 64 KiB are read and dropped before a connection that failed is closed
+
+
+class AcceptedSocket(socket.socket):
+    """The connection's socket, which an event loop closes without a word when TLS fails: so it says why by itself.
+
+    `last_words` gives the bytes. What the peer has sent is read first, as much as is there and within bounds: closing
+    with bytes unread resets the connection, and takes the words back.
+    """
+
+    last_words: Callable[[], bytes] | None = None
+
+    def close(self) -> None:
+        """Closes, after the last words."""
+        last_words, self.last_words = self.last_words, None
+        if last_words is not None and self.fileno() >= 0:
+            with contextlib.suppress(OSError):
+                self._say(last_words())
+        super().close()
+
+    def _say(self, words: bytes) -> None:
+        if not words:
+            return
+        self.setblocking(False)
+        self.send(words)
+        self.shutdown(socket.SHUT_WR)
+        for _ in range(MAX_UNREAD):
+            if not self.recv(1 << 16):
+                return
 
 
 @dataclass(slots=True)
 class Accepted:
     """One accepted connection: its peer, and who is told about it."""
 
-    connection: socket.socket
+    connection: AcceptedSocket
     peer: tuple[str, int]
     observer: Observer | None = None
 
@@ -36,7 +67,8 @@ class Listener(socket.socket):
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accepts, and remembers it for whatever this leads to."""
-        connection, address = super().accept()
+        plain, address = super().accept()
+        connection = AcceptedSocket(fileno=plain.detach())
         ACCEPTED.set(Accepted(connection, (address[0], address[1])))
         return connection, address
 

@@ -81,10 +81,20 @@ async def serve_async(
         config.ssl_handshake_timeout = handshake_timeout
         if ready is not None:
             ready(_site(host, listeners, functools.partial(_set_from_anywhere, loop, stop)))
-        await hypercorn.asyncio.serve(cast(Any, Telling(application)), config, shutdown_trigger=stop.wait, mode="asgi")
+        loop.set_exception_handler(_pass_over_peers)
+        with contextlib.suppress(ssl.SSLError):  # of a connection that fails while hypercorn waits for the last ones
+            await hypercorn.asyncio.serve(
+                cast(Any, Telling(application)), config, shutdown_trigger=stop.wait, mode="asgi"
+            )
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _pass_over_peers(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """hypercorn lets a peer's mistake escape while it closes; whoever follows the connection knows of it already."""
+    if not isinstance(context.get("exception"), ssl.SSLError):
+        loop.default_exception_handler(context)
 
 
 def _set_from_anywhere(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
@@ -159,18 +169,19 @@ def server_context(
     settings.engine |= engine or {}
     # A visitor who keeps an idle connection open must not hold up the end of the server.
     settings.await_close_notify = False
-    if observer_for is not None:
-        settings.observer_for = _follow(observer_for)
+    settings.observer_for = _accompany(observer_for or (lambda _: None))
     return context
 
 
-def _follow(observer_for: ObserverFor) -> Callable[[object], Observer | None]:
-    """Asks for an observer, and begins its story with step 1."""
+def _accompany(observer_for: ObserverFor) -> Callable[[Any], Observer | None]:
+    """At the beginning of a connection: its socket learns whose last words to say, its story starts with step 1."""
 
-    def begin(_owner: object) -> Observer | None:
+    def begin(owner: Any) -> Observer | None:
         accepted = ACCEPTED.get()
         if accepted is None:  # an event loop that accepts in its own way: there is no peer to name
             return observer_for(("", 0))
+        engine = owner._sslobj  # noqa: SLF001 (how a facade of `ssl` calls it)
+        accepted.connection.last_words = lambda: engine.last_words
         accepted.observer = observer_for(accepted.peer)
         if accepted.observer is not None:
             observe_accepted(accepted.connection, accepted.observer)

@@ -1,0 +1,66 @@
+"""A visitor whose connection fails hears why, although asyncio closes without a word; and it is no failure of ours."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from glasslock.errors import TLSError
+from glasslock.https import Site, serving
+from glasslock.tls import ClientConfig, ClientConnection
+from glasslock.trust import ServerCertificateVerifier
+
+from .conftest import PATIENCE, Trust
+
+UNEXPECTED_MESSAGE = bytes.fromhex("15 0303 0002 02 0a")
+BAD_RECORD_MAC = 20
+
+
+@pytest.fixture
+def site(tmp_path: Path, trust: Trust) -> Iterator[Site]:
+    with serving(tmp_path, credentials=[trust.credential]) as site:
+        yield site
+
+
+def everything(sock: socket.socket) -> bytes:
+    """What comes until the server closes in good order; a reset would raise."""
+    return b"".join(iter(lambda: sock.recv(1 << 16), b""))
+
+
+def test_during_the_handshake(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert everything(sock) == UNEXPECTED_MESSAGE
+
+
+def test_with_much_that_nobody_reads_any_more(site: Site) -> None:
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n" + b"X-Filler: " + bytes(1 << 17))
+        assert everything(sock) == UNEXPECTED_MESSAGE
+
+
+def test_after_the_handshake(site: Site, trust: Trust, caplog: pytest.LogCaptureFixture) -> None:
+    client = ClientConnection(ClientConfig(verifier=ServerCertificateVerifier(trust.store)), "localhost")
+    with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+        while not client.handshake_done:
+            sock.sendall(client.data_to_send())
+            client.receive_data(sock.recv(1 << 16))
+        sock.sendall(client.data_to_send() + bytes.fromhex("17 0303 0020") + bytes(32))
+        with pytest.raises(TLSError) as told:
+            client.receive_data(everything(sock))
+        assert told.value.alert == BAD_RECORD_MAC
+    assert caplog.text == ""
+
+
+def test_the_site_still_ends_in_good_order(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    """Also while such a connection is on its way out."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), PATIENCE))
+            sock.sendall(b"\x15\x03\x03\x00\x01\x00")
+        site.stop()
+    assert caplog.text == ""
