@@ -40,7 +40,6 @@ class Order:
     update_keys: bool = False  # the peer updates keys between the rounds, and asks for ours
     post_handshake_auth: bool = False
     ocsp_response: Path | None = None
-    compress_certificate: bool = False
     request: bytes = field(repr=False)
     reply: bytes = field(repr=False)
     port: int = 0  # where a client has to connect

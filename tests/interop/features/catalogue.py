@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Feature
-from .identity import CertificateCompression, ClientCertificate, LateClientCertificate, PreSharedKey, Stapling
+from .identity import ClientCertificate, LateClientCertificate, PreSharedKey, Stapling
 from .lasting import EarlyData, OurKeyUpdate, PeersKeyUpdate, Resumption
 from .negotiation import Alpn, Bulk, Defaults, HelloRetry, RecordSizeLimit, ServerName
 
@@ -19,7 +19,6 @@ FEATURES: dict[str, Feature] = {
         LateClientCertificate(),
         PreSharedKey(),
         Stapling(),
-        CertificateCompression(),
         RecordSizeLimit(),
         Resumption(),
         EarlyData(),

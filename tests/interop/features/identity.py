@@ -1,4 +1,4 @@
-"""How the sides prove who they are: client certificates, late ones, pre-shared keys, stapled status, compression."""
+"""How the sides prove who they are: client certificates, late ones, pre-shared keys, stapled status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from glasslock.registry import CertificateCompressionAlgorithm, HandshakeType, Side
+from glasslock.registry import HandshakeType, Side
 from glasslock.tls import ExternalPsk
 
 from ..credentials import Authority
@@ -116,27 +116,3 @@ class Stapling(Feature):
     def check_client(self, ends: Sequence[End], order: Order) -> None:
         response = order.ocsp_response.read_bytes() if order.ocsp_response else None
         expect(ends[0].connection.agreed.peer_ocsp_response == response, "we received the OCSP response")
-
-
-class CertificateCompression(Feature):
-    """The server's certificate is compressed (RFC 8879)."""
-
-    name = "certificate-compression"
-    title = "certificate compression"
-    tls12 = False
-
-    def order(self, order: dict[str, Any], authority: Authority, role: Side, abilities: Abilities) -> None:
-        order["compress_certificate"] = True
-
-    def server_options(self, order: Order) -> dict[str, Any]:
-        return {"certificate_compression": (CertificateCompressionAlgorithm.ZLIB,)}
-
-    client_options = server_options
-
-    def check_server(self, ends: Sequence[End], order: Order) -> None:
-        expect(ends[0].count_sent(HandshakeType.COMPRESSED_CERTIFICATE) == 1, "we sent a CompressedCertificate")
-
-    def check_client(self, ends: Sequence[End], order: Order) -> None:
-        expect(
-            ends[0].count_received(HandshakeType.COMPRESSED_CERTIFICATE) == 1, "the peer sent a CompressedCertificate"
-        )

@@ -28,7 +28,6 @@ class GnuTLS(Peer):
     notes = (
         "gnutls-serv echoes, so that its reply is our request; 0-RTT data it takes but does not echo",
         "gnutls-cli says nothing on the first of two connections, and loses what does not fit into one record",
-        "Debian's build of 3.7.9 has no certificate compression",
     )
 
     @cached_property
@@ -51,8 +50,6 @@ class GnuTLS(Peer):
         known = {group.name: group for group in NamedGroup}
         features = EVERY_FEATURE | {"external-psk", "ocsp", "0-rtt"}
         features |= {"post-handshake-auth", "peer-key-update"} if role is Side.CLIENT else {"record-size-limit"}
-        if self._compresses:
-            features |= {"certificate-compression"}
         return Abilities(
             suites=frozenset(GNUTLS_SUITES),
             groups=frozenset(known[name] for group in groups if (name := group.replace("-", "")) in known),
@@ -63,12 +60,6 @@ class GnuTLS(Peer):
             silent_first=role is Side.CLIENT,
             ends_first=role is Side.CLIENT,
         )
-
-    @cached_property
-    def _compresses(self) -> bool:
-        """Not every build does; told by whether it complains before it fails to connect."""
-        complaint = first_output(self._client, "--compress-cert", "zlib", "--port", "9", "127.0.0.1")
-        return "ompression" not in complaint
 
     def _priority(self, order: Order) -> str:
         words = ["NONE", "+VERS-TLS1.3" if order.tls13 else "+VERS-TLS1.2", "+SIGN-ALL", "+CTYPE-X509", "+COMP-NULL"]
@@ -104,8 +95,6 @@ class GnuTLS(Peer):
             command += ["--post-handshake-auth"]
         if order.psk:
             command += ["--pskusername", order.psk.identity.decode(), "--pskkey", order.psk.key.hex()]
-        if order.compress_certificate:
-            command += ["--compress-cert", "zlib"]
         saved = order.folder / "stapled.der"
         if order.ocsp_response:
             command += ["--save-ocsp", saved]
@@ -139,8 +128,6 @@ class GnuTLS(Peer):
             command += ["--pskpasswd", passwords]
         if order.ocsp_response:
             command += ["--ocsp-response", order.ocsp_response]
-        if order.compress_certificate:
-            command += ["--compress-cert", "zlib"]
         with Process(command, order.folder) as process:
             process.wait_for(lambda: process.errors().count("...done"), "port")
             yield _GnuTLSServer(process, port)
