@@ -51,7 +51,7 @@ def asked(**changes: Any) -> tuple[Any, Any]:
     return client, server_config(**tls12(client_verifier=DangerousAcceptAnyCertificate()))
 
 
-# --- SMACK: messages skipped, early, repeated (TLS 1.2; TLS 1.3 is in tests/tls/test_order.py) ---------------
+# --- SMACK: messages skipped, early, repeated (TLS 1.2; TLS 1.3 is in tests/tls/test_order.py) -----------------------
 
 SERVERS = (H.SERVER_HELLO, H.CERTIFICATE, H.SERVER_KEY_EXCHANGE, H.SERVER_HELLO_DONE)
 CLIENTS = (H.CERTIFICATE, H.CLIENT_KEY_EXCHANGE, H.CERTIFICATE_VERIFY)

@@ -321,7 +321,14 @@ class Connection:
             hs.tell(DataSent(time=hs.now(), side=self._side, data=bytes(data)))
         try:
             # Before a key is used up, the next one takes its place (RFC 9846 section 5.5).
-            if hs.key_update_pending or (self._reader.tls13 and not self._has_room(data)):
+            if hs.key_update_pending or not self._has_room(data):
+                if not self._reader.tls13:
+                    raise TLSError(
+                        AlertDescription.INTERNAL_ERROR,
+                        "key-used-up",
+                        "the key has protected all that it may, and TLS 1.2 makes no new one: open a new connection",
+                        "RFC 9846 section 5.5",
+                    )
                 send_key_update(hs, request_peer=False)
             self._writer.write(APPLICATION_DATA, data)
         except GlasslockError as problem:
