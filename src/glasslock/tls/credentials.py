@@ -165,9 +165,16 @@ class Credential:
         return self.key_kind == "rsa" and hasattr(self.signer, "decrypt")
 
     def decrypt(self, ciphertext: bytes) -> bytes | None:
-        """RSA PKCS#1 v1.5 decryption; None, or garbage, for what was not encrypted to this key."""
+        """RSA PKCS#1 v1.5 decryption; None, or garbage, for what was not encrypted to this key.
+
+        Whatever the holder of the key raises is None as well: an error of its own would tell the peer about its
+        ciphertext (RFC 5246 section 7.4.7.1).
+        """
         decrypt: Callable[[bytes], bytes | None] = getattr(self.signer, "decrypt", lambda _: None)
-        return decrypt(ciphertext)
+        try:
+            return decrypt(ciphertext)
+        except Exception:  # noqa: BLE001 (foreign code, an HSM for example)
+            return None
 
     def suits_authorities(self, authorities: tuple[bytes, ...]) -> bool:
         """Whether a peer that names these authorities (DER names, often none) may be shown this credential."""
