@@ -133,7 +133,7 @@ def test_the_right_ciphertext_is_the_only_one_that_works() -> None:
 def test_the_version_inside_the_secret_must_be_the_one_that_was_offered(
     version: bytes, fits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Version rollback (RFC 5246 section 7.4.7.1), by a client that really uses such a secret: no other error either."""
+    """Version rollback (RFC 5246 section 7.4.7.1), for a client that uses that secret itself."""
 
     class Other(Secrets12):
         __slots__ = ()
