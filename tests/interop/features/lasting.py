@@ -124,12 +124,12 @@ class PeersKeyUpdate(OurKeyUpdate):
     title = "KeyUpdate by the peer"
 
     def order(self, order: dict[str, Any], authority: Authority, role: Side, abilities: Abilities) -> None:
-        order["rounds"] = 2
+        order["rounds"] = 3 if abilities.updates_after else 2  # by volume it comes after a round, not within
         order["update_keys"] = True
         if abilities.updates_after and role is Side.CLIENT:
-            order["request"] = make_request(2 * abilities.updates_after)
+            order["request"] = make_request(4 * abilities.updates_after)
         elif abilities.updates_after:
-            order["reply"] = make_reply(2 * abilities.updates_after)
+            order["reply"] = make_reply(4 * abilities.updates_after)
 
     def _between(self, end: End) -> None:
         """Nothing: it is the peer's turn to do something."""

@@ -19,12 +19,12 @@ class Bulk(Feature):
     """A few megabytes each way: many records under one key."""
 
     name = "bulk"
-    title = "4 MiB"
+    title = "3 MiB"
 
     def order(self, order: dict[str, Any], authority: Authority, role: Side, abilities: Abilities) -> None:
-        order["reply"] = make_reply(4 << 20)
+        order["reply"] = make_reply(3 << 20)
         if abilities.echoes:
-            order["request"] = make_request(4 << 20)
+            order["request"] = make_request(3 << 20)
 
 
 class HelloRetry(Feature):

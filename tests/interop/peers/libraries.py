@@ -131,7 +131,7 @@ class Java(ProgramPeer):
     name = "java"
     notes = (
         "JSSE 17 takes no groups per connection: our side alone decides, with a HelloRetryRequest if need be",
-        "KeyUpdates of its own are set to come after 8 MiB",
+        "KeyUpdates of its own are set to come after 4 MiB",
     )
 
     @cached_property
@@ -154,7 +154,7 @@ class Java(ProgramPeer):
             keys=frozenset({"rsa", "p256", "p384", "p521", "ed25519", "ed448"}),
             features=EVERY_FEATURE | {"peer-key-update"} | ({"ocsp"} if role is Side.CLIENT else set()),
             chooses_groups=False,
-            updates_after=1 << 23,  # as our program sets it
+            updates_after=1 << 22,  # as our program sets it
         )
 
     def command(self) -> tuple[list[str], dict[str, str]]:

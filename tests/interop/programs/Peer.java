@@ -17,7 +17,7 @@ public class Peer {
         // Debian's settings leave out TLS_RSA_*; and by default it would take 2^37 bytes to see a KeyUpdate.
         Security.setProperty("jdk.tls.disabledAlgorithms", "SSLv3, TLSv1, TLSv1.1");
         Security.setProperty("jdk.tls.keyLimits",
-            "AES/GCM/NoPadding KeyUpdate 2^23, ChaCha20-Poly1305 KeyUpdate 2^23");
+            "AES/GCM/NoPadding KeyUpdate 2^22, ChaCha20-Poly1305 KeyUpdate 2^22");
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             Map<String, String> order = new HashMap<>();
