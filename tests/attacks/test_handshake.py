@@ -51,7 +51,7 @@ def asked(**changes: Any) -> tuple[Any, Any]:
     return client, server_config(**tls12(client_verifier=DangerousAcceptAnyCertificate()))
 
 
-# --- SMACK: messages skipped, early, repeated (TLS 1.2; TLS 1.3 is in tests/tls/test_order.py) -----------------------
+# --- SMACK: messages skipped, early, repeated (TLS 1.2; TLS 1.3 is in tests/tls/test_order.py) ----------------------
 
 SERVERS = (H.SERVER_HELLO, H.CERTIFICATE, H.SERVER_KEY_EXCHANGE, H.SERVER_HELLO_DONE)
 CLIENTS = (H.CERTIFICATE, H.CLIENT_KEY_EXCHANGE, H.CERTIFICATE_VERIFY)
@@ -158,7 +158,7 @@ def test_data_before_finished_is_refused() -> None:
     assert connected.received(Side.SERVER) == b""
 
 
-# --- renegotiation ---------------------------------------------------------------------------------------------------
+# --- renegotiation --------------------------------------------------------------------------------------------------
 
 
 def test_a_victims_hello_cannot_be_spliced_into_the_attackers_connection() -> None:
@@ -197,7 +197,7 @@ def test_tls_1_3_has_no_renegotiation() -> None:
     assert_refused(connected.run(), Side.SERVER, A.UNEXPECTED_MESSAGE)
 
 
-# --- triple handshake ------------------------------------------------------------------------------------------------
+# --- triple handshake -----------------------------------------------------------------------------------------------
 
 
 class Scripted:
@@ -297,7 +297,7 @@ def test_extended_main_secret_cannot_be_added_to_a_session_or_taken_from_it(send
     assert weak.errors[Side.CLIENT].code == "resumed-ems-added"
 
 
-# --- one party taken for another -------------------------------------------------------------------------------------
+# --- one party taken for another ------------------------------------------------------------------------------------
 
 
 def switching(kind: HandshakeType, other: bytes) -> type[Handshake]:
@@ -371,7 +371,7 @@ def test_a_clients_certificate_is_not_used_for_static_diffie_hellman() -> None:
     assert set(request.certificate_types) == {1, 64}  # nor does our server ask for it
 
 
-# --- Selfie ----------------------------------------------------------------------------------------------------------
+# --- Selfie ---------------------------------------------------------------------------------------------------------
 
 
 def reflected(client_keys: tuple[ExternalPsk, ...], server_keys: tuple[ExternalPsk, ...]) -> Pair:

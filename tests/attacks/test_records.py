@@ -37,7 +37,7 @@ def sent(connection: Pair, sender: Side, *texts: bytes) -> list[Record]:
     return records(connection.side(sender).data_to_send())
 
 
-# --- oracles ---------------------------------------------------------------------------------------------------------
+# --- oracles --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", BOTH)
@@ -67,7 +67,7 @@ def test_a_record_too_short_for_a_tag_is_no_other_error(length: int) -> None:
     assert_refused(attacked.run(), Side.SERVER, A.BAD_RECORD_MAC, "bad-record-mac")
 
 
-# --- nonces and keys -------------------------------------------------------------------------------------------------
+# --- nonces and keys ------------------------------------------------------------------------------------------------
 
 
 def test_explicit_nonces_never_repeat_under_one_key() -> None:
@@ -119,7 +119,7 @@ def test_every_tag_has_sixteen_bytes() -> None:
     assert 4 not in hello.extensions
 
 
-# --- the stream ------------------------------------------------------------------------------------------------------
+# --- the stream -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suite", [GCM, CHACHA])

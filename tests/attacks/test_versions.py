@@ -38,7 +38,7 @@ A, H = AlertDescription, HandshakeType
 Edit = Callable[[ClientHello], object]
 
 
-# --- versions --------------------------------------------------------------------------------------------------------
+# --- versions -------------------------------------------------------------------------------------------------------
 
 
 def drop_versions(hello: ClientHello) -> None:
@@ -108,7 +108,7 @@ def test_an_old_version_is_refused_by_both_sides(version: int) -> None:
     assert_refused(middle(edit_server_hello(choose), *both).run(), Side.CLIENT, A.PROTOCOL_VERSION)
 
 
-# --- suites ----------------------------------------------------------------------------------------------------------
+# --- suites ---------------------------------------------------------------------------------------------------------
 
 WEAK_SUITES = {
     "no encryption": 0x003B,  # TLS_RSA_WITH_NULL_SHA256
@@ -191,7 +191,7 @@ def test_explicit_curves_are_not_read(curve_type: int) -> None:
     assert_refused(attacked, Side.CLIENT, A.DECODE_ERROR)
 
 
-# --- what the transcript is for --------------------------------------------------------------------------------------
+# --- what the transcript is for -------------------------------------------------------------------------------------
 
 
 def without_extension(kind: int) -> Edit:
@@ -267,7 +267,7 @@ def test_a_key_exchange_in_a_group_that_was_not_offered_is_refused() -> None:
     assert_refused(attacked, Side.CLIENT, A.ILLEGAL_PARAMETER)
 
 
-# --- weak hashes -----------------------------------------------------------------------------------------------------
+# --- weak hashes ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scheme", [0x0101, 0x0201, 0x0202, 0x0203, 0x0301, 0x0303])
@@ -303,7 +303,7 @@ def test_a_genuine_sha_1_signature_is_refused_by_default() -> None:
     )
 
 
-# --- compression -----------------------------------------------------------------------------------------------------
+# --- compression ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", BOTH)

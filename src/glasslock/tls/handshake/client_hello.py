@@ -27,6 +27,8 @@ _E = ExtensionType
 # What a hello has for the sake of TLS 1.2 alone.
 TLS12_ONLY = frozenset({_E.EXTENDED_MAIN_SECRET, _E.RENEGOTIATION_INFO, _E.EC_POINT_FORMATS, _E.SESSION_TICKET})
 
+_NOT_OFFERED = "the session is too old, or for another name or suite"
+
 
 @dataclass(slots=True)
 class OfferedPsk:
@@ -116,7 +118,7 @@ def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, ear
     tls13 = ProtocolVersion.TLS_1_3 in config.versions
     tls12 = ProtocolVersion.TLS_1_2 in config.versions
     psks = offered_psks(hs, config, session) if tls13 and config.psk_modes else []
-    session12 = session if tls12 and session is not None and session.version == ProtocolVersion.TLS_1_2 else None
+    session12 = offered_session12(hs, config, session) if tls12 else None
     exchanges = {group: config.generate_key(group) for group in config.initial_key_shares()} if tls13 else {}
     early = early_data and may_send_early_data(hs, config, psks)
     if session12 is not None and session12.session_id:
@@ -184,6 +186,17 @@ def _suites(config: ClientConfig) -> tuple[int, ...]:
     return suites
 
 
+def offered_session12(hs: Handshake, config: ClientConfig, session: Session | None) -> Session | None:
+    """The session if it is one of TLS 1.2, still fresh, and for this name: at another it would let in its old peer."""
+    if session is None or session.version != ProtocolVersion.TLS_1_2:
+        return None
+    same_name = session.server_name == hs.agreed.server_name
+    if session.is_fresh(hs.now()) and same_name and session.cipher_suite in config.suites(ProtocolVersion.TLS_1_2):
+        return session
+    hs.decided("resumption", "not offered", why=_NOT_OFFERED)
+    return None
+
+
 def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -> list[OfferedPsk]:
     """The session's ticket if it is still fresh, then the external keys."""
     psks = []
@@ -192,7 +205,7 @@ def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -
         if suite is not None and session.is_fresh(hs.now()) and session.server_name == hs.agreed.server_name:
             psks.append(OfferedPsk(session.ticket, session.psk, suite.hash_name, session=session))
         else:
-            hs.decided("resumption", "not offered", why="the session is too old, or for another name or suite")
+            hs.decided("resumption", "not offered", why=_NOT_OFFERED)
     psks += [OfferedPsk(psk.identity, psk.key, psk.hash_name, external=psk) for psk in config.external_psks]
     hashes = {SUITES_13[suite].hash_name for suite in config.suites(ProtocolVersion.TLS_1_3)}
     return [psk for psk in psks if psk.hash_name in hashes]
