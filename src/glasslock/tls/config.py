@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from ..errors import ConfigurationError
@@ -176,8 +177,7 @@ class Config:
 
     def suites(self, version: int) -> tuple[int, ...]:
         """Our cipher suites of one version, in order of preference."""
-        table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
-        return tuple(suite for suite in self.cipher_suites if suite in table)
+        return _of_version(self.cipher_suites, version)
 
     @property
     def alpn_bytes(self) -> tuple[bytes, ...]:
@@ -303,6 +303,12 @@ class ServerConfig(Config):
     def asks_clients(self) -> bool:
         """Whether clients have to say who they are, or may."""
         return self.client_verifier is not None or self.raw_key_verifier is not None
+
+
+@lru_cache(maxsize=64)
+def _of_version(cipher_suites: tuple[int, ...], version: int) -> tuple[int, ...]:
+    table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
+    return tuple(suite for suite in cipher_suites if suite in table)
 
 
 def _require_psk_modes(modes: tuple[int, ...]) -> None:

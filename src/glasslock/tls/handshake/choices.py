@@ -63,15 +63,20 @@ def choose_credential(
     if not (_can_sign(credential, info) or _need_not_sign(credential, info)):
         raise no_common_scheme()
     hs.agreed.own_certificate_type = credential.certificate_type
+    if hs.observer is not None:
+        _tell_choice(hs, credential, info.server_name)
+    return credential
+
+
+def _tell_choice(hs: Handshake, credential: Credential, server_name: str | None) -> None:
     hs.decided(
         "certificate",
         ", ".join(sorted(credential.names)) or "a certificate without DNS names",
-        offered=(info.server_name,) if info.server_name else (),
-        why="it covers the name" if info.server_name and credential.covers(info.server_name) else "the default",
+        offered=(server_name,) if server_name else (),
+        why="it covers the name" if server_name and credential.covers(server_name) else "the default",
         rule="RFC 9846 section 4.5.1.2",
         step=Step.IDENTIFY,
     )
-    return credential
 
 
 def _can_sign(credential: Credential, info: ClientHelloInfo) -> bool:

@@ -146,7 +146,8 @@ class Handshake:
     def queue(self, kind: HandshakeType, raw: bytes) -> None:
         """The same for a message that is not itself part of the transcript: the outer hello of ECH."""
         self.pending.append(raw)
-        self._tell_sent(kind, raw)
+        if self.observer is not None:
+            self._tell_sent(kind, raw)
 
     def send_at_once(self, *messages: Message) -> None:
         """Sends messages that belong to no transcript: tickets, new keys, a late question (RFC 9846 section 4.1).
@@ -155,21 +156,21 @@ class Handshake:
         """
         encoded = [message.encode() for message in messages]
         self.writer.write(ContentType.HANDSHAKE, b"".join(encoded))
-        for message, raw in zip(messages, encoded, strict=True):
-            self._tell_sent(message.type, raw)
+        if self.observer is not None:
+            for message, raw in zip(messages, encoded, strict=True):
+                self._tell_sent(message.type, raw)
 
     def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
-        if self.observer is not None:
-            self.tell(
-                MessageSent(
-                    time=self.now(),
-                    side=self.side,
-                    step=Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE,
-                    message=name_of(HandshakeType, kind),
-                    version=self.agreed.version or ProtocolVersion.TLS_1_3,
-                    raw=raw,
-                )
+        self.tell(
+            MessageSent(
+                time=self.now(),
+                side=self.side,
+                step=Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE,
+                message=name_of(HandshakeType, kind),
+                version=self.agreed.version or ProtocolVersion.TLS_1_3,
+                raw=raw,
             )
+        )
 
     def flush(self) -> None:
         """Hands the queued messages to the record layer; they must not straddle a change of keys."""
@@ -254,9 +255,11 @@ class Handshake:
         """From the next record on the peer uses these keys: no message may lie across the change."""
         self.refuse_unread("a handshake message lies across a change of keys")
         self.reader.protection = protection
-        if protection is not None:
-            if self.receive_limit is not None:
-                protection.max_plaintext = self.receive_limit
+        if protection is None:
+            return
+        if self.receive_limit is not None:
+            protection.max_plaintext = self.receive_limit
+        if self.observer is not None:
             self._tell_keys("receive", protection)
 
     def refuse_unread(self, problem: str) -> None:
@@ -285,20 +288,19 @@ class Handshake:
     def replace_write_key(self, protection: Protection | None) -> None:
         """The same, but messages that are held back go out under the new key."""
         self.writer.protection = protection
-        if protection is not None:
+        if protection is not None and self.observer is not None:
             self._tell_keys("send", protection)
 
     def _tell_keys(self, direction: str, protection: Protection) -> None:
-        if self.observer is not None:
-            self.tell(
-                KeysInstalled(
-                    time=self.now(),
-                    side=self.side,
-                    direction=direction,
-                    epoch=protection.epoch,
-                    cipher_suite=self.agreed.cipher_suite,
-                )
+        self.tell(
+            KeysInstalled(
+                time=self.now(),
+                side=self.side,
+                direction=direction,
+                epoch=protection.epoch,
+                cipher_suite=self.agreed.cipher_suite,
             )
+        )
 
     def forget_secrets(self) -> None:
         """The connection failed: nothing of it may be of use any more, tickets aside."""

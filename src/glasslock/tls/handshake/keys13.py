@@ -39,8 +39,9 @@ class HandshakeSecrets:
         digest = hs.transcript.digest()
         self.client = schedule.client_handshake_traffic(digest)
         self.server = schedule.server_handshake_traffic(digest)
-        log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", self.client)
-        log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", self.server)
+        if hs.key_log is not None:
+            log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", self.client)
+            log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", self.server)
 
 
 class ApplicationSecrets:
@@ -54,9 +55,10 @@ class ApplicationSecrets:
         self.client = schedule.client_application_traffic(digest)
         self.server = schedule.server_application_traffic(digest)
         hs.agreed.exporter_secret = schedule.exporter(digest)
-        log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", self.client)
-        log_secret(hs, "SERVER_TRAFFIC_SECRET_0", self.server)
-        log_secret(hs, "EXPORTER_SECRET", hs.agreed.exporter_secret)
+        if hs.key_log is not None:
+            log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", self.client)
+            log_secret(hs, "SERVER_TRAFFIC_SECRET_0", self.server)
+            log_secret(hs, "EXPORTER_SECRET", hs.agreed.exporter_secret)
 
 
 def finished(hs: Handshake, schedule: KeySchedule, secret: bytes) -> Finished:

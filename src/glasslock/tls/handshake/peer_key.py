@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from ...errors import PeerMisbehaved
@@ -19,20 +20,7 @@ class PeerKey:
 
     def __init__(self, leaf: bytes, usage: str = "digital_signature") -> None:
         """`usage` is the KeyUsage bit that the handshake needs, if the certificate has that extension."""
-        from cryptography import x509
-
-        try:
-            certificate = x509.load_der_x509_certificate(leaf)
-            self.key = certificate.public_key()
-            self.kind = key_kind(self.key, certificate.public_key_algorithm_oid.dotted_string)
-            allowed = _key_usage(certificate)
-        except unreadable_certificate() as problem:
-            raise PeerMisbehaved(
-                AlertDescription.BAD_CERTIFICATE,
-                "unreadable-certificate",
-                f"the peer's certificate cannot be read: {problem}",
-                "RFC 5280 section 4.1",
-            ) from problem
+        self.key, self.kind, allowed = _read(leaf)
         if not self.kind:
             raise unsupported_key()
         if allowed is not None and not getattr(allowed, usage):
@@ -41,6 +29,29 @@ class PeerKey:
                 f"the peer's certificate does not allow its key to be used so ({usage})",
                 "RFC 9846 section 4.5.1.2",
             )
+
+
+@lru_cache(maxsize=256)
+def _read(leaf: bytes) -> tuple[Any, str, Any]:
+    """Public key, its kind and the KeyUsage extension, or None.
+
+    Remembered, for most peers are met again, and this takes longer than all the rest of a message; nothing is
+    believed for it: what is remembered depends on the bytes alone.
+    """
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_der_x509_certificate(leaf)
+        key = certificate.public_key()
+        kind = key_kind(key, certificate.public_key_algorithm_oid.dotted_string)
+        return key, kind, _key_usage(certificate)
+    except unreadable_certificate() as problem:
+        raise PeerMisbehaved(
+            AlertDescription.BAD_CERTIFICATE,
+            "unreadable-certificate",
+            f"the peer's certificate cannot be read: {problem}",
+            "RFC 5280 section 4.1",
+        ) from problem
 
 
 class RawPeerKey:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 from ...registry import CertificateType, ExtensionType
 from ..config import ServerConfig
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import resumption_psk
 from ..keys.suites import SUITES_13
-from ..wire.codec import Reader, u8, u16, u32, u64, vector8, vector24
+from ..wire.codec import Reader, u8, u32, vector8, vector24
 from ..wire.messages import Extensions, NewSessionTicket
 from .client_wishes import ClientWishes
 from .context import Handshake
@@ -38,19 +39,21 @@ class TicketContent:
         """Filled up with zeros to a multiple of 128 bytes: a ticket's length would tell the length of the name."""
         content = b"".join(
             (
-                u16(self.version),
-                u16(self.cipher_suite),
+                _FIXED.pack(
+                    self.version,
+                    self.cipher_suite,
+                    self.issued_at,
+                    self.age_add,
+                    self.max_early_data,
+                    self.client_certificate_type,
+                    self.server_certificate_type,
+                    self.client_signature_scheme,
+                    self.extended_main_secret,
+                ),
                 vector8(self.psk),
-                u64(self.issued_at),
-                u32(self.age_add),
-                u32(self.max_early_data),
                 vector8(self.server_name.encode("ascii")),
                 vector8(self.alpn.encode("latin-1")),
                 vector24(b"".join([vector24(certificate) for certificate in self.client_chain])),
-                u8(self.client_certificate_type),
-                u8(self.server_certificate_type),
-                u16(self.client_signature_scheme),
-                u8(self.extended_main_secret),
             )
         )
         return content + bytes(-len(content) % 128)
@@ -58,9 +61,8 @@ class TicketContent:
     @classmethod
     def parse(cls, data: bytes) -> TicketContent:
         reader = Reader(data, "our own ticket")
-        version, suite, psk = reader.u16(), reader.u16(), reader.vector8()
-        issued_at = int.from_bytes(reader.take(8), "big")
-        age_add, max_early_data = reader.u32(), reader.u32()
+        version, suite, issued_at, age_add, early, client_type, server_type, scheme, extended = reader.fields(_FIXED)
+        psk = reader.vector8()
         server_name, alpn = reader.vector8().decode("ascii"), reader.vector8().decode("latin-1")
         certificates = Reader(reader.vector24(), "our own ticket")
         chain = []
@@ -72,16 +74,19 @@ class TicketContent:
             psk=psk,
             issued_at=issued_at,
             age_add=age_add,
-            max_early_data=max_early_data,
+            max_early_data=early,
             server_name=server_name,
             alpn=alpn,
             client_chain=tuple(chain),
-            client_certificate_type=reader.u8(),
-            server_certificate_type=reader.u8(),
-            client_signature_scheme=reader.u16(),
-            extended_main_secret=bool(reader.u8()),
+            client_certificate_type=client_type,
+            server_certificate_type=server_type,
+            client_signature_scheme=scheme,
+            extended_main_secret=extended,
         )
 
+
+# version, cipher_suite, issued_at, age_add, max_early_data, both certificate types, signature scheme, RFC 7627
+_FIXED = Struct(">HHQIIBBH?")
 
 MAX_TICKETS = 8  # that a client can have for the asking
 

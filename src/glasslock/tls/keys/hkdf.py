@@ -29,7 +29,7 @@ _OUTER = bytes(x ^ 0x5C for x in range(256))
 class HashFunction:
     """One hash function with everything that is derived from it alone."""
 
-    __slots__ = ("_block", "empty", "length", "name", "new", "zeros")
+    __slots__ = ("empty", "hmac", "length", "name", "new", "zeros")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,15 +37,8 @@ class HashFunction:
         self.empty = self.new(b"").digest()
         self.length = len(self.empty)
         self.zeros = bytes(self.length)
-        self._block = 64 if self.length <= 32 else 128
-
-    def hmac(self, key: bytes, message: bytes) -> bytes:
-        """HMAC (RFC 2104); keys longer than a block are hashed first."""
-        new = self.new
-        if len(key) > self._block:
-            key = new(key).digest()
-        key = key.ljust(self._block, b"\0")
-        return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+        # HMAC(key, message), RFC 2104
+        self.hmac = _hmac(self.new, 64 if self.length <= 32 else 128)
 
     def extract(self, salt: bytes, secret: bytes) -> bytes:
         """HKDF-Extract(salt, IKM)."""
@@ -65,14 +58,25 @@ class HashFunction:
 
     def expand_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
         """HKDF-Expand-Label(Secret, Label, Context, Length)."""
-        info = _label(length, label, len(context)) + context
         if length <= self.length:  # one block, as nearly always
-            return self.hmac(secret, info + b"\x01")[:length]
-        return self.expand(secret, info, length)
+            return self.hmac(secret, _label(length, label, len(context)) + context + b"\x01")[:length]
+        return self.expand(secret, _label(length, label, len(context)) + context, length)
 
     def derive_secret(self, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret(Secret, Label, Messages), with the hash of the messages in place of them."""
         return self.hmac(secret, _label(self.length, label, self.length) + transcript_hash + b"\x01")
+
+
+def _hmac(new: Callable[..., Hash], block: int) -> Callable[[bytes, bytes], bytes]:
+    """HMAC on one hash. A closure: at forty times a handshake every look-up counts."""
+
+    def hmac(key: bytes, message: bytes) -> bytes:
+        if len(key) > block:
+            key = new(key).digest()
+        key = key.ljust(block, b"\0")
+        return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+
+    return hmac
 
 
 @lru_cache(maxsize=256)

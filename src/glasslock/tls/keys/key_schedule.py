@@ -98,7 +98,8 @@ class KeySchedule:
 
     def _derive(self, name: str, label: bytes, transcript_hash: bytes, parent: str) -> bytes:
         secret = self.hash.derive_secret(self._secret, label, transcript_hash)
-        self._tell(name, parent, secret)
+        if self._listener is not None:
+            self._listener(name, parent, secret)
         return secret
 
     def _tell(self, name: str, parent: str, secret: bytes) -> None:

@@ -5,7 +5,8 @@ Reading never trusts a length: whatever does not fit raises `PeerMisbehaved` wit
 
 from __future__ import annotations
 
-from struct import pack, unpack
+from struct import Struct, pack, unpack
+from typing import Any
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription
@@ -50,6 +51,15 @@ class Reader:
             raise self._short(2, start)
         self._position = stop
         return self._data[start] << 8 | self._data[start + 1]
+
+    def fields(self, layout: Struct) -> tuple[Any, ...]:
+        """Several fields of fixed sizes at once."""
+        start = self._position
+        stop = start + layout.size
+        if stop > self._end:
+            raise self._short(layout.size, start)
+        self._position = stop
+        return layout.unpack_from(self._data, start)
 
     def u24(self) -> int:
         return int.from_bytes(self.take(3), "big")

@@ -18,12 +18,15 @@ from typing import ClassVar, Protocol, Self
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, ExtensionType, HandshakeType, KeyUpdateRequest, name_of
-from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, u32, vector8, vector16, vector24
+from .codec import Reader, decode_error, u8, u16, u16_list, u16_vector, vector8, vector16, vector24
 
 Extensions = dict[int, bytes]
 
 HEADER_LENGTH = 4
 _EXTENSION_HEADER = Struct(">HH")  # type, length
+_HELLO = Struct(">H32s")  # legacy_version, random
+_CHOICES = Struct(">HB")  # cipher_suite, legacy_compression_method
+_TICKET = Struct(">II")  # ticket_lifetime, ticket_age_add
 
 # SHA-256 of "HelloRetryRequest": a ServerHello with this random is one (RFC 9846 section 4.2.3).
 HELLO_RETRY_REQUEST_RANDOM = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
@@ -108,8 +111,7 @@ class ClientHello:
     @classmethod
     def read(cls, reader: Reader) -> ClientHello:
         """The message without its header, as an EncodedClientHelloInner begins (RFC 9849 section 5.1)."""
-        version = reader.u16()
-        random = reader.take(32)
+        version, random = reader.fields(_HELLO)
         session_id = reader.vector8(0, 32)
         suites = u16_list(reader.vector16(2), "the cipher suites of ClientHello")
         compression = reader.vector8(1)
@@ -124,8 +126,7 @@ class ClientHello:
         """The message without its header, as EncryptedClientHello needs it too (RFC 9849 section 5.1)."""
         return b"".join(
             (
-                u16(self.legacy_version),
-                self.random,
+                _HELLO.pack(self.legacy_version, self.random),
                 vector8(self.session_id),
                 u16_vector(self.cipher_suites),
                 vector8(self.compression_methods),
@@ -164,11 +165,9 @@ class ServerHello:
     @classmethod
     def parse(cls, raw: bytes) -> ServerHello:
         reader = Reader(raw, "ServerHello", HEADER_LENGTH)
-        version = reader.u16()
-        random = reader.take(32)
+        version, random = reader.fields(_HELLO)
         session_id = reader.vector8(0, 32)
-        suite = reader.u16()
-        compression = reader.u8()
+        suite, compression = reader.fields(_CHOICES)
         has_extensions = reader.remaining > 0
         extensions = read_extensions(reader, "ServerHello") if has_extensions else {}
         reader.finish()
@@ -179,11 +178,9 @@ class ServerHello:
             self.type,
             b"".join(
                 (
-                    u16(self.legacy_version),
-                    self.random,
+                    _HELLO.pack(self.legacy_version, self.random),
                     vector8(self.session_id),
-                    u16(self.cipher_suite),
-                    u8(self.compression_method),
+                    _CHOICES.pack(self.cipher_suite, self.compression_method),
                     write_extensions(self.extensions) if self.has_extensions else b"",
                 )
             ),
@@ -401,8 +398,7 @@ class NewSessionTicket:
     @classmethod
     def parse(cls, raw: bytes) -> NewSessionTicket:
         reader = Reader(raw, "NewSessionTicket", HEADER_LENGTH)
-        lifetime = reader.u32()
-        age_add = reader.u32()
+        lifetime, age_add = reader.fields(_TICKET)
         nonce = reader.vector8()
         ticket = reader.vector16(1)
         extensions = read_extensions(reader, "NewSessionTicket")
@@ -414,8 +410,7 @@ class NewSessionTicket:
             self.type,
             b"".join(
                 (
-                    u32(self.lifetime),
-                    u32(self.age_add),
+                    _TICKET.pack(self.lifetime, self.age_add),
                     vector8(self.nonce),
                     vector16(self.ticket),
                     write_extensions(self.extensions),
