@@ -53,17 +53,30 @@ def test_handshake_message(length: int, fits: bool) -> None:
     if fits:
         connected.done()
     else:
-        assert_refused(connected.run(), Side.SERVER, A.ILLEGAL_PARAMETER, "message-too-large")
+        assert_refused(connected.run(), Side.SERVER, A.DECODE_ERROR, "message-too-large")
 
 
 def test_a_message_is_refused_by_its_header() -> None:
     """Before any of its content has come."""
     connected = pair()
-    connected.deliver(Side.SERVER, plain_record(22, b"\1\1\0\1"))
-    assert_refused(connected, Side.SERVER, A.ILLEGAL_PARAMETER, "message-too-large", told=False)
+    connected.deliver(Side.SERVER, plain_record(22, b"\1" + (131_397).to_bytes(3, "big")))
+    assert_refused(connected, Side.SERVER, A.DECODE_ERROR, "message-too-large", told=False)
     connected = pair()
-    connected.deliver(Side.SERVER, plain_record(22, b"\1\1\0\0"))
+    connected.deliver(Side.SERVER, plain_record(22, b"\1" + (131_396).to_bytes(3, "big")))
     assert connected.errors == {}
+
+
+def test_the_longest_client_hello_is_taken() -> None:
+    """Every list as long as it can be (RFC 9846 section 4.2.2), in TLS 1.2 where compression may be a list too."""
+    hello = ClientHello(bytes(32), bytes(32), (0x0A0A,) * 32766 + (0xC02B,), {}, 0x0303, bytes(255))
+    hello.extensions = {13: b"\0\2\4\3", 0x4321: b""}
+    hello.extensions[0x4321] = bytes(131_396 - len(hello.body()))
+    assert len(hello.encode()) == 4 + 131_396
+    connected = pair(server=server_config(versions=(0x0303,), groups=(0x17,)))
+    for start in range(0, len(hello.encode()), 1 << 14):
+        connected.deliver(Side.SERVER, plain_record(22, hello.encode()[start : start + (1 << 14)]))
+    assert connected.errors == {}
+    assert connected.server.agreed.cipher_suite == 0xC02B
 
 
 def test_the_limit_holds_after_the_handshake_too() -> None:
@@ -74,7 +87,7 @@ def test_the_limit_holds_after_the_handshake_too() -> None:
     assert connected.run().errors == {}
     ticket.ticket += b"x"
     send_message(connected.server, ticket.encode())
-    assert_refused(connected.run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "message-too-large")
+    assert_refused(connected.run(), Side.CLIENT, A.DECODE_ERROR, "message-too-large")
 
 
 def of_length(length: int) -> Any:
@@ -101,7 +114,7 @@ def test_certificate_message(length: int, fits: bool) -> None:
         if fits:
             connected.done()
         else:
-            assert_refused(connected.run(), by, A.ILLEGAL_PARAMETER, "message-too-large")
+            assert_refused(connected.run(), by, A.DECODE_ERROR, "message-too-large")
 
 
 def plain_server(alter: Any) -> Any:

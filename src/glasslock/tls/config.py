@@ -115,7 +115,7 @@ KeyLog = Callable[[str, bytes, bytes], None]
 class Limits:
     """Bounds on what a peer may make us do. All sizes in bytes."""
 
-    handshake_message: int = 1 << 16
+    handshake_message: int = 131_396  # as long as a ClientHello can be
     certificate_message: int = 1 << 17
     certificates: int = 16
     change_cipher_specs: int = 32  # per connection

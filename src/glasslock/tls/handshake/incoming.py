@@ -60,7 +60,7 @@ class IncomingMessages:
         limit = limits.certificate_message if kind in _WITH_CERTIFICATES else limits.handshake_message
         if length > limit:
             raise TLSError(
-                AlertDescription.ILLEGAL_PARAMETER,
+                AlertDescription.DECODE_ERROR,
                 "message-too-large",
                 f"{name_of(HandshakeType, kind)} announces {length} bytes; {limit} are allowed",
             )
