@@ -16,9 +16,13 @@ ANY = DangerousAcceptAnyCertificate()
     ("settings", "match"),
     [
         ({"versions": ()}, "versions must not be empty"),
-        ({"versions": (0x0302,)}, "versions"),
+        *[({"versions": (version,)}, "versions") for version in (0x0002, 0x0300, 0x0301, 0x0302)],
         ({"cipher_suites": ()}, "cipher_suites"),
-        ({"cipher_suites": (0x0005,)}, "cipher_suites"),
+        ({"cipher_suites": (0x0005,)}, "cipher_suites"),  # RC4
+        ({"cipher_suites": (0x000A,)}, "cipher_suites"),  # 3DES
+        ({"cipher_suites": (0xC013,)}, "cipher_suites"),  # CBC
+        ({"cipher_suites": (0x009E,)}, "cipher_suites"),  # finite-field Diffie-Hellman
+        ({"cipher_suites": (0x0003,)}, "cipher_suites"),  # export
         ({"groups": ()}, "groups"),
         ({"groups": (0x0100,)}, "groups"),
         ({"groups": (0x1D, 0x17, 0x1D)}, "duplicates"),

@@ -597,7 +597,7 @@ def test_a_replay_with_another_binder_of_a_key_that_is_not_used() -> None:
 
 
 def test_a_server_that_goes_back_to_tls_1_2() -> None:
-    """Appendix D.3: a client that attempts 0-RTT MUST fail if it receives a ServerHello with TLS 1.2 or older."""
+    """Appendix E.3: a client that attempts 0-RTT MUST fail if it receives a ServerHello with TLS 1.2 or older."""
     world = World()
     client = world.client(versions=(0x0304, 0x0303))
     connected = world.again(client, world.server(versions=(0x0303,)))

@@ -41,7 +41,7 @@ def client_handshake(
             AlertDescription.PROTOCOL_VERSION,
             "early-data-version",
             "the server took up an old version although early data was sent to it: it is not the one that we knew",
-            "RFC 9846 appendix D.3",
+            "RFC 9846 appendix E.3",
         )
     offer = settle(hs, offer, hello)
     if offer.rejection is not None:
