@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -108,3 +109,56 @@ def test_a_port_that_is_taken_is_explained(tmp_path: Path, folder: Path) -> None
         result = glasslock("serve", str(folder), "--port", port, GLASSLOCK_CA=tmp_path / "ca")
     assert result.returncode in (1, 2)
     assert port in result.stderr
+
+
+def test_only_visitors_with_a_certificate_are_admitted(tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "ca"
+    issued = glasslock("ca", "issue", "--client", "Ada", "--out", str(tmp_path), GLASSLOCK_CA=home)
+    assert issued.returncode == 0, issued.stderr
+    root = str(home / "root.pem")
+    with served(home, str(folder), "--client-ca", root) as (url, _):
+        stranger = glasslock("visit", "--ca", root, url)
+        assert stranger.returncode == 17
+        assert "certificate_required" in stranger.stdout
+        own = ["--cert", str(tmp_path / "Ada.pem"), "--key", str(tmp_path / "Ada-key.pem")]
+        known = glasslock("visit", "-q", "--ca", root, *own, url)
+        assert known.returncode == 0, known.stdout
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_one_version_only(version: str, tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "ca"
+    with served(home, str(folder), "--tls", version) as (url, _):
+        result = glasslock("visit", "-q", "--ca", str(home / "root.pem"), url)
+        assert f"TLS {version}" in result.stdout
+        other = {"1.2": "1.3", "1.3": "1.2"}[version]
+        assert glasslock("visit", "-q", "--tls", other, "--ca", str(home / "root.pem"), url).returncode == 17
+
+
+def test_the_name_of_the_site_is_hidden_from_whoever_listens(tmp_path: Path, folder: Path) -> None:
+    home, key = tmp_path / "ca", tmp_path / "ech.pem"
+    made = glasslock("ca", "ech-key", "public.localhost", "--out", str(key))
+    assert made.returncode == 0, made.stderr
+    assert key.stat().st_mode & 0o777 == 0o600
+    config = next(line.split()[1] for line in made.stdout.splitlines() if line.startswith("publish"))
+    names = ["--name", "secret.localhost", "--name", "public.localhost"]
+    with served(home, str(folder), "--ech-key", str(key), *names) as (url, _):
+        port = url.rstrip("/").rpartition(":")[2]
+        root = str(home / "root.pem")
+        hidden = glasslock("visit", "--ech", config, "--ca", root, f"https://secret.localhost:{port}/")
+        assert hidden.returncode == 0, hidden.stdout
+        assert "the name public.localhost" in hidden.stdout
+        trace = glasslock("visit", "--json", "--ech", config, "--ca", root, f"https://secret.localhost:{port}/").stdout
+        records = json.loads(trace)["records"]
+        wire = "".join(record["raw"] for record in records if record["type"] == "RecordSent")
+        assert b"secret.localhost".hex() not in wire
+        assert b"public.localhost".hex() in wire
+
+
+def test_a_site_can_be_dialled_somewhere_else(tmp_path: Path, folder: Path) -> None:
+    home = tmp_path / "ca"
+    with served(home, str(folder), "--name", "site.test") as (url, _):
+        port = url.rstrip("/").rpartition(":")[2]
+        result = glasslock("visit", "-q", "--connect", f"127.0.0.1:{port}", "--ca", str(home / "root.pem"), "site.test")
+        assert result.returncode == 0, result.stdout
+    assert glasslock("visit", "--connect", "nonsense", "site.test").returncode == 2

@@ -140,8 +140,9 @@ class Stream:
             self._channel.abort(late)
             raise late from None
         except OSError as problem:
+            self._channel.hear_why()
             failure = self.connection.failure
-            if isinstance(failure, ConnectionTruncated):
+            if failure is not None:
                 raise failure from problem
             lost = ConnectionTruncated(f"{what}: {problem.strerror or problem}")
             self._channel.abort(lost)

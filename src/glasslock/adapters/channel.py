@@ -25,6 +25,7 @@ from ..tls.record import HEADER_LENGTH
 from .inbox import Inbox
 
 WRITE_CHUNK = 1 << 16  # bytes that one write on a socket encrypts at most: four records
+_PATIENCE = 0.2  # seconds to look for what a peer said before it hung up
 READ_AHEAD = 1 << 17  # bytes taken off the wire at once, where reading ahead is allowed
 _MAX_RECORD = (1 << 14) + 2048  # bytes of the longest body that either version allows
 
@@ -217,6 +218,13 @@ class Channel:
             self._say_why()
         else:
             self._flush_in_passing(deadline)
+
+    def hear_why(self) -> None:
+        """A peer that takes no more may have said why before: looks at what is there."""
+        deadline = time.monotonic() + _PATIENCE
+        with self._reader, contextlib.suppress(OSError):
+            while self.connection.failure is None and not self.connection.peer_closed:
+                self._pull(deadline)
 
     def _receive(self, limit: int, deadline: float | None) -> bytes:
         try:

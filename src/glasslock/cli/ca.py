@@ -92,3 +92,30 @@ def show(directory: Directory = None) -> None:
     now = datetime.fromtimestamp(time.time(), UTC)
     for issued in history.issued:
         print(f"{issued.serial:040x}  {issued.status(now):<8}  {', '.join(issued.names)}")
+
+
+@app.command()
+def ech_key(
+    public_name: Annotated[str, typer.Argument(help="The name that everybody may see in place of the real ones.")],
+    out: Annotated[Path, typer.Option("--out", help="The new key file (RFC 9934, mode 0600).")] = Path("ech.pem"),
+) -> None:
+    """Make a key for Encrypted ClientHello, and say what to publish: for `serve --ech-key` and `visit --ech`."""
+    import base64
+    import os
+
+    from ..errors import ConfigurationError
+    from ..tls import ECHKey
+    from ..tls.ech.config import encode_config_list
+
+    key = ECHKey.generate(public_name)
+    try:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise ConfigurationError(
+            f"{out} exists already and is not overwritten: move it, or name another file"
+        ) from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.to_pem())
+    print(f"key      {out}  (mode 0600: keep it so)")
+    print(f"publish  {base64.b64encode(encode_config_list([key.config])).decode()}")
+    print("         (the ech= of the sites' HTTPS records in the DNS, RFC 9848)")

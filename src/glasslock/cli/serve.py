@@ -24,6 +24,13 @@ def serve(
     cert: Annotated[Path | None, typer.Option(help="Your own certificate chain in PEM, leaf first.")] = None,
     key: Annotated[Path | None, typer.Option(help="Its private key in PEM.")] = None,
     directory: Annotated[Path | None, typer.Option("--ca-dir", help="Where the local authority lives.")] = None,
+    client_ca: Annotated[
+        Path | None, typer.Option(help="Admit only visitors with a certificate by this authority (PEM).")
+    ] = None,
+    ech_key: Annotated[
+        Path | None, typer.Option(help="An ECH key file (RFC 9934): visitors who have its config hide the name.")
+    ] = None,
+    tls: Annotated[str, typer.Option(help="Speak this version only: 1.3 or 1.2. Default: both.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the URL.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell the story of each connection, from the server's side.")
@@ -33,16 +40,13 @@ def serve(
 
     Without --cert the certificate comes from the local authority (`glasslock ca`), which is made if there is none.
     """
-    from ..errors import ConfigurationError
     from ..https import serve as https_serve
     from .depth import depth_of
+    from .tls_options import own_credential, server_engine
 
     depth_of(quiet, verbose)
-    if (cert is None) != (key is None):
-        raise ConfigurationError("--cert and --key go together: give both, or neither for the local authority")
-    if cert is not None and key is not None:
-        credential, root = _own(cert, key), None
-    else:
+    credential, root = own_credential(cert, key), None
+    if credential is None:
         credential, root = _local(host, name or [], directory)
     https_serve(
         what,
@@ -50,17 +54,12 @@ def serve(
         host=host,
         port=port,
         observer_for=_follower(quiet, verbose),
+        engine=server_engine(tls, client_ca, ech_key),
         ready=_announcer(root, quiet=quiet),
     )
 
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "", "0.0.0.0", "::")  # noqa: S104 - compared, not bound
-
-
-def _own(cert: Path, key: Path) -> Credential:
-    from ..tls import Credential
-
-    return Credential.from_pem(cert.read_bytes(), key.read_bytes())
 
 
 def _local(host: str, names: list[str], directory: Path | None) -> tuple[Credential, Path | None]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from ..https import Route
     from ..https.client import Progress, VisitResult
     from ..tls import ClientConfig
     from ..trace import TraceRecord
@@ -36,6 +37,11 @@ def visit(
         Path | None, typer.Option(help="Append the secrets to this file, so that Wireshark can decrypt.")
     ] = None,
     http1: Annotated[bool, typer.Option("--http1", help="Offer HTTP/1.1 only.")] = False,
+    tls: Annotated[str, typer.Option(help="Speak this version only: 1.3 or 1.2. Default: the better one.")] = "",
+    cert: Annotated[Path | None, typer.Option(help="A client certificate in PEM, for sites that ask for one.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key in PEM.")] = None,
+    ech: Annotated[str, typer.Option(help="The site's ECHConfigList in base64, to hide its name.")] = "",
+    connect: Annotated[str, typer.Option(metavar="HOST:PORT", help="Dial this in place of the URL's host.")] = "",
     redirects: Annotated[int, typer.Option(help="How many redirects to follow.")] = 10,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for each answer.")] = 15.0,
 ) -> None:
@@ -59,12 +65,12 @@ def visit(
         with _progress(shown=output is not None and not to_stdout) as progress:
             result = https_visit(
                 url,
-                config=_config(chosen_store(trust, ca, ca_dir), keylog),
+                config=_config(chosen_store(trust, ca, ca_dir), keylog, tls, cert, key),
                 observer=recorder,
                 output=None if to_stdout else output,
                 progress=progress,
                 timeout=timeout,
-                dial_timeout=timeout,
+                route=_route(connect, ech, timeout),
                 max_redirects=redirects,
                 http2=not http1,
             )
@@ -84,13 +90,29 @@ def visit(
         raise typer.Exit(exit_codes.of(problem, recorder.records))
 
 
-def _config(store: TrustStore, keylog: Path | None) -> ClientConfig:
+def _config(store: TrustStore, keylog: Path | None, tls: str, cert: Path | None, key: Path | None) -> ClientConfig:
     from ..tls import ClientConfig
     from ..trust import ServerCertificateVerifier
     from ..views.keylog import KeyLogFile
+    from .tls_options import chosen_versions, own_credential
 
+    credential = own_credential(cert, key)
     return ClientConfig(
-        verifier=ServerCertificateVerifier(store), key_log=KeyLogFile(keylog) if keylog is not None else None
+        verifier=ServerCertificateVerifier(store),
+        versions=chosen_versions(tls),
+        credentials=() if credential is None else (credential,),
+        key_log=KeyLogFile(keylog) if keylog is not None else None,
+    )
+
+
+def _route(connect: str, ech: str, timeout: float) -> Route:
+    from ..https import Route
+    from .tls_options import endpoint, from_base64
+
+    return Route(
+        connect_to=endpoint(connect) if connect else None,
+        ech_configs=from_base64("--ech", ech),
+        dial_timeout=timeout,
     )
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .client import VisitResult, parse_url, visit
+    from .dialing import Route
     from .folder import folder_app
     from .loading import load_app
     from .server import Site, serve, serve_async, serving
     from .transport import Transport
 
 __all__ = [
+    "Route",
     "Site",
     "Transport",
     "VisitResult",
@@ -33,6 +35,7 @@ __all__ = [
 
 # The client needs no server, nor the other way round: each comes when it is asked for.
 _HOMES = {
+    "Route": "dialing",
     "Site": "server",
     "Transport": "transport",
     "VisitResult": "client",

@@ -15,6 +15,7 @@ from ..tls import ClientConfig
 from ..trace import BodyReceived, Observer
 from ..trust import ServerCertificateVerifier, TrustStore
 from .content import accepted, decoded
+from .dialing import Route
 from .saving import whole_file
 from .transport import Transport
 
@@ -66,7 +67,7 @@ def visit(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     timeout: float = 30.0,
-    dial_timeout: float = 15.0,
+    route: Route | None = None,
     max_redirects: int = 10,
     max_length: int | None = None,
     http2: bool = True,
@@ -76,7 +77,8 @@ def visit(
     `config` says how TLS is done; without one, `trust_store` (else the operating system's) decides about
     certificates. A successful response's content goes to the file `output`, whole or not at all, in constant
     memory; otherwise it is returned, and may have 64 MiB. `max_length` limits the decoded content in bytes.
-    `timeout`, in seconds, is for each wait on the server. `max_redirects` 0 follows none.
+    `timeout`, in seconds, is for each wait on the server. `max_redirects` 0 follows none. `route` says where to
+    dial, and with which ECH configs, if that is not the URL's business.
 
     Raises ConnectFailed, TLSError (CertificateRefused with its verdict), HttpFailed, and ConfigurationError for
     what cannot be asked for. Whatever happens, `observer` has been told all that happened until then.
@@ -89,7 +91,7 @@ def visit(
     target = parse_url(url)
     asked = {"accept": "*/*", "accept-encoding": accepted(), "user-agent": "glasslock"} | dict(headers or {})
     with httpx.Client(
-        transport=Transport(config, http2=http2, dial_timeout=dial_timeout),
+        transport=Transport(config, http2=http2, route=route),
         trust_env=False,
         timeout=timeout,
         follow_redirects=max_redirects > 0,

@@ -26,12 +26,25 @@ class NoContext:
         """Does nothing."""
 
 
-class Backend(httpcore.NetworkBackend):
-    """Makes connections for one config. `dial_timeout` in seconds, for name and address together."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How to get to a site, where its URL does not say it all.
 
-    def __init__(self, config: ClientConfig, dial_timeout: float) -> None:
+    `connect_to` is the host and port to dial in place of the URL's, which TLS and HTTP go on to name;
+    `ech_configs` the site's ECHConfigList; `dial_timeout` in seconds, for name and address together.
+    """
+
+    connect_to: tuple[str, int] | None = None
+    ech_configs: bytes = b""
+    dial_timeout: float = 15.0
+
+
+class Backend(httpcore.NetworkBackend):
+    """Makes connections for one config."""
+
+    def __init__(self, config: ClientConfig, route: Route) -> None:
         self._config = config
-        self._dial_timeout = dial_timeout
+        self._route = route
 
     def connect_tcp(
         self,
@@ -42,18 +55,19 @@ class Backend(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - nobody sets any
     ) -> httpcore.NetworkStream:
         """Dials; ConnectFailed if there is nobody."""
-        sock = dial(
-            host, port, timeout=timeout or self._dial_timeout, source=local_address, observer=self._config.observer
-        )
-        return Dialled(sock, self._config)
+        host, port = self._route.connect_to or (host, port)
+        patience = timeout or self._route.dial_timeout
+        sock = dial(host, port, timeout=patience, source=local_address, observer=self._config.observer)
+        return Dialled(sock, self._config, self._route.ech_configs)
 
 
 class Dialled(httpcore.NetworkStream):
     """A TCP connection on which nothing was said yet; all that it is good for is to start TLS."""
 
-    def __init__(self, sock: Any, config: ClientConfig) -> None:
+    def __init__(self, sock: Any, config: ClientConfig, ech_configs: bytes = b"") -> None:
         self._socket = sock
         self._config = config
+        self._ech_configs = ech_configs
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         """Never: nothing is read before TLS."""
@@ -73,7 +87,7 @@ class Dialled(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         """Shakes hands; TLSError if that fails."""
-        connection = ClientConnection(self._config, server_hostname)
+        connection = ClientConnection(self._config, server_hostname, ech_configs=self._ech_configs)
         stream = Stream(self._socket, connection, timeout=timeout)
         try:
             stream.handshake()

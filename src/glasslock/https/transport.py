@@ -19,19 +19,19 @@ import httpx
 from ..errors import HttpFailed
 from ..tls import ClientConfig
 from ..trace import HttpRequest, HttpResponse
-from .dialing import Backend, NoContext, with_protocols
+from .dialing import Backend, NoContext, Route, with_protocols
 
 
 class Transport(httpx.BaseTransport):
-    """Give it to `httpx.Client(transport=...)`. `dial_timeout` is in seconds."""
+    """Give it to `httpx.Client(transport=...)`."""
 
-    def __init__(self, config: ClientConfig, *, http2: bool = True, dial_timeout: float = 15.0) -> None:
+    def __init__(self, config: ClientConfig, *, http2: bool = True, route: Route | None = None) -> None:
         self._observer = config.observer
         self._clock = config.clock
         self._pool = httpcore.ConnectionPool(
             ssl_context=cast(Any, NoContext()),
             http2=http2,
-            network_backend=Backend(with_protocols(config, http2=http2), dial_timeout),
+            network_backend=Backend(with_protocols(config, http2=http2), route or Route()),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -6,6 +6,7 @@ that is not never will be.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,7 +49,9 @@ class Workshop:
         """One site by name; KeyError for a name that is not in SITES."""
         about, expected, make = SITES[name]
         chain, key = make(self)
-        return BrokenSite(name, about, expected, Credential.from_key(chain, key))
+        # A site with a broken certificate does not know what is wrong with it, or it would not show it.
+        credential = dataclasses.replace(Credential.from_key(chain, key), chain_schemes=())
+        return BrokenSite(name, about, expected, credential)
 
     def leaf(
         self,

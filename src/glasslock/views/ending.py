@@ -222,6 +222,11 @@ _REFUSALS: dict[str, _Advice] = {
         "Try again later; if it stays so, the server takes connections but does not answer: its operator must look.",
         "This site can't be reached",
     ),
+    "certificate-required": _Advice(
+        "ERR_BAD_SSL_CLIENT_AUTH_CERT",
+        VISITOR,
+        "Show a certificate: glasslock visit --cert FILE --key FILE.",
+    ),
     "unknown-record-type": _Advice(
         "ERR_SSL_PROTOCOL_ERROR",
         VISITOR,
