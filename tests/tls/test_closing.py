@@ -8,9 +8,9 @@ from glasslock.errors import ConfigurationError, ConnectionTruncated, PeerAlert,
 from glasslock.registry import AlertDescription, AlertLevel, ContentType, Side
 from glasslock.tls import Data, Limits, PeerClosed
 
+from .asking import asked_late, willing
 from .pair import assert_refused, client_config, pair, server_config
 from .puppet import plain_record, send_plain, send_record
-from .test_client_certificates import asked_late, willing
 
 A = AlertDescription
 

@@ -9,9 +9,9 @@ from glasslock.tls import Limits
 from glasslock.tls.wire.messages import ClientHello, ServerHello
 
 from .decryptor import records
+from .early_world import World
 from .pair import Pair, assert_refused, client_config, pair, server_config
 from .puppet import change, plain_record, puppet_client, send_plain, send_record
-from .test_early_data import World
 
 A, H = AlertDescription, HandshakeType
 CCS = plain_record(ContentType.CHANGE_CIPHER_SPEC, b"\1")

@@ -12,10 +12,10 @@ from glasslock.tls import DangerousAcceptAnyCertificate, HandshakeDone
 from glasslock.tls.protection import MAX_FRAGMENT
 
 from .decryptor import records
+from .early_world import World, early
 from .minted import client_credential
 from .pair import Pair, assert_refused, client_config, pair, server_config
 from .puppet import plain_record, puppet_client, puppet_server, send_message, send_record, unchanged
-from .test_early_data import World, early
 
 A, C, H = AlertDescription, ContentType, HandshakeType
 

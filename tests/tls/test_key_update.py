@@ -15,9 +15,9 @@ from glasslock.tls.keys.key_schedule import next_traffic_secret
 from glasslock.tls.keys.suites import SUITES_13
 from glasslock.tls.wire.messages import KeyUpdate
 
+from .early_world import World
 from .pair import Pair, assert_refused, client_config, pair, server_config
 from .puppet import before, puppet_client, puppet_server, send_message, send_record
-from .test_early_data import World
 
 A, H = AlertDescription, HandshakeType
 

@@ -28,8 +28,8 @@ TESTED = {
     "warning_alerts": "test_closing.test_user_canceled_is_passed_over_a_few_times",
     "key_updates": "test_key_update.test_updates_without_data_have_a_limit",
     "tickets": "test_resumption.test_tickets_have_a_limit",
-    "certificate_requests": "test_client_certificates.test_late_questions_have_a_limit",
-    "early_data_skipped": "test_early_data.test_skipping_ends_at_its_limit",
+    "certificate_requests": "test_late_certificates.test_late_questions_have_a_limit",
+    "early_data_skipped": "test_early_data_rules.test_skipping_ends_at_its_limit",
 }
 
 

@@ -12,10 +12,10 @@ from glasslock.registry import AlertDescription, HandshakeType, Side
 from glasslock.tls import Connection, DangerousAcceptAnyCertificate
 from glasslock.tls.wire.messages import frame
 
+from .early_world import World
 from .minted import client_credential
 from .pair import Pair, assert_refused, client_config, pair, server_config
 from .puppet import before, puppet_client, puppet_server, replace, send_message, twice
-from .test_early_data import World
 
 A, H = AlertDescription, HandshakeType
 UNKNOWN = 0xEE

@@ -1,4 +1,4 @@
-"""Tickets and external keys: what is resumed, when, and how (RFC 9846 sections 2.2, 4.3.9, 4.3.11, 4.7.1)."""
+"""Tickets: what is resumed, when, and how (RFC 9846 sections 2.2, 4.3.11.1, 4.7.1)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Any
 
 import pytest
 
-from glasslock.errors import CertificateRefused, ConfigurationError, NegotiationFailed
+from glasslock.errors import CertificateRefused, ConfigurationError
 from glasslock.registry import AlertDescription, CipherSuite, HandshakeType, NamedGroup, Side
 from glasslock.tls import (
     DangerousAcceptAnyCertificate,
-    ExternalPsk,
     Limits,
-    ServerConfig,
     Session,
     TicketKeys,
 )
 from glasslock.tls.wire import extensions as ext
-from glasslock.tls.wire.messages import ClientHello, NewSessionTicket, ServerHello
+from glasslock.tls.wire.messages import ClientHello, NewSessionTicket
 
+from .known_keys import first_and_server, knowing, psk
 from .minted import client_credential
 from .pair import Clock, Pair, assert_refused, client_config, pair, server_config
 from .puppet import change, change_and_bind, puppet_client, puppet_server, rewrite, send_message
@@ -27,11 +26,6 @@ from .puppet import change, change_and_bind, puppet_client, puppet_server, rewri
 A, H = AlertDescription, HandshakeType
 AES_128, AES_256, CHACHA = list(CipherSuite)[:3]
 WEEK = 7 * 24 * 3600
-
-
-def first_and_server(**settings: Any) -> tuple[Pair, ServerConfig]:
-    server = server_config(**settings)
-    return pair(server=server).done(), server
 
 
 # --- tickets ---------------------------------------------------------------------------------------
@@ -342,320 +336,6 @@ def test_a_client_chain_that_fits_in_no_ticket_means_no_ticket() -> None:
 
 def test_a_server_name_of_the_greatest_length_fits_in_a_ticket() -> None:
     assert len(pair(name="a" * 255).done().tickets()) == 1
-
-
-# --- the offer (section 4.3.11) --------------------------------------------------------------------
-
-
-def offering(edit: Any, **settings: Any) -> Pair:
-    """A resumption whose pre_shared_key was edited as (identities, binders) before it left."""
-    first, server = first_and_server(**settings)
-
-    def change_offer(hello: ClientHello) -> None:
-        offered = ext.read_offered_psks(hello.extensions[41])
-        hello.extensions[41] = ext.write_offered_psks(*edit(offered.identities, offered.binders))
-
-    client = puppet_client(client_config(), change(H.CLIENT_HELLO, change_offer), session=first.tickets()[0])
-    return Pair(client, pair(server=server).server)
-
-
-def test_a_wrong_binder() -> None:
-    """Section 4.3.11: if the binder does not validate, the server MUST abort; decrypt_error (section 6.2)."""
-    connected = offering(lambda identities, binders: (identities, (bytes(32),)))
-    assert_refused(connected.run(), Side.SERVER, A.DECRYPT_ERROR, "bad-binder")
-
-
-def test_the_binder_covers_the_hello() -> None:
-    first, server = first_and_server()
-
-    def edit(hello: ClientHello) -> None:
-        hello.extensions = {0xFA7A: b"", **hello.extensions}
-
-    client = puppet_client(client_config(), change(H.CLIENT_HELLO, edit), session=first.tickets()[0])
-    connected = Pair(client, pair(server=server).server)
-    assert_refused(connected.run(), Side.SERVER, A.DECRYPT_ERROR, "bad-binder")
-
-
-def test_binders_of_keys_that_are_not_used_are_not_checked() -> None:
-    """Section 4.3.11: servers SHOULD validate solely the binder of the PSK that they select."""
-    first, server = first_and_server()
-    session = first.tickets()[0]
-
-    def edit(hello: ClientHello) -> None:
-        offered = ext.read_offered_psks(hello.extensions[41])
-        identities = (*offered.identities, (b"other", 0))
-        hello.extensions[41] = ext.write_offered_psks(identities, (*offered.binders, bytes(48)))
-
-    client = puppet_client(client_config(), change_and_bind(edit, session), session=session)
-    assert Pair(client, pair(server=server).server).done().client.agreed.resumed
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda ids, binders: (ids, (*binders, bytes(32))),
-        lambda ids, binders: ((*ids, (b"other", 0)), binders),
-    ],
-    ids=["more binders", "more identities"],
-)
-def test_as_many_binders_as_identities(edit: Any) -> None:
-    assert_refused(offering(edit).run(), Side.SERVER, A.ILLEGAL_PARAMETER, "binder-count-mismatch")
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        lambda ids, binders: (ids, (binders[0][:31],)),
-        lambda ids, binders: (ids, ()),
-        lambda ids, binders: (((b"", 0),), binders),
-        lambda ids, binders: ((), binders),
-    ],
-    ids=["short binder", "no binder", "empty identity", "no identity"],
-)
-def test_the_form_of_the_offer(edit: Any) -> None:
-    """identity<1..>, identities<7..>, PskBinderEntry<32..255>, binders<33..>: decode_error."""
-    assert_refused(offering(edit).run(), Side.SERVER, A.DECODE_ERROR)
-
-
-def test_pre_shared_key_is_the_last_extension() -> None:
-    """Section 4.3.11: servers MUST check that it is the last, otherwise illegal_parameter."""
-    first, server = first_and_server()
-
-    def edit(hello: ClientHello) -> None:
-        hello.extensions[0xFA7A] = b""
-
-    client = puppet_client(client_config(), change(H.CLIENT_HELLO, edit), session=first.tickets()[0])
-    assert_refused(Pair(client, pair(server=server).server).run(), Side.SERVER, A.ILLEGAL_PARAMETER, "psk-not-last")
-
-
-def test_pre_shared_key_needs_modes() -> None:
-    """Section 4.3.9: otherwise servers MUST abort the handshake; missing_extension (section 9.2)."""
-    first, server = first_and_server()
-
-    def edit(hello: ClientHello) -> None:
-        del hello.extensions[45]
-
-    client = puppet_client(client_config(), change(H.CLIENT_HELLO, edit), session=first.tickets()[0])
-    assert_refused(Pair(client, pair(server=server).server).run(), Side.SERVER, A.MISSING_EXTENSION)
-
-
-@pytest.mark.parametrize("data", [b"", b"\0", b"\1", b"\1\1\1"])
-def test_the_form_of_the_modes(data: bytes) -> None:
-    """PskKeyExchangeMode ke_modes<1..255>."""
-
-    def edit(hello: ClientHello) -> None:
-        hello.extensions[45] = data
-
-    connected = Pair(puppet_client(client_config(), change(H.CLIENT_HELLO, edit)), pair().server)
-    assert_refused(connected.run(), Side.SERVER, A.DECODE_ERROR)
-
-
-def test_unknown_modes_are_ignored() -> None:
-    first, server = first_and_server()
-    session = first.tickets()[0]
-
-    def edit(hello: ClientHello) -> None:
-        hello.extensions[45] = b"\x03\x0a\x01\xff"
-
-    client = puppet_client(client_config(), change_and_bind(edit, session), session=session)
-    assert Pair(client, pair(server=server).server).done().client.agreed.resumed
-
-
-def test_without_a_mode_in_common_there_is_no_resumption() -> None:
-    first, server = first_and_server()
-    again = pair(client_config(psk_modes=(0,)), server, session=first.tickets()[0]).done()
-    assert not again.client.agreed.resumed
-
-
-def test_psk_dhe_ke_without_a_key_share_is_not_possible() -> None:
-    """Section 4.3.9: in psk_dhe_ke client and server MUST supply key_share; psk_ke is left, if both want it."""
-    ours = psk()
-
-    def edit(hello: ClientHello) -> None:
-        del hello.extensions[51], hello.extensions[10]
-
-    for modes, resumed in (((0, 1), True), ((1,), False)):
-        client = puppet_client(client_config(external_psks=(ours,), psk_modes=(0, 1)), change_and_bind(edit, ours))
-        connected = Pair(client, pair(server=knowing(ours, psk_modes=modes)).server).run()
-        assert (connected.errors == {}) == resumed
-        if not resumed:
-            assert_refused(connected, Side.SERVER, A.HANDSHAKE_FAILURE, "no-common-group")
-
-
-# --- the server's selection ------------------------------------------------------------------------
-
-
-def selecting(edit: Any, client: Any = None, **settings: Any) -> Pair:
-    """A resumption in which the server's ServerHello is edited."""
-    first, server = first_and_server(**settings)
-    resuming = pair(client or client_config(), session=first.tickets()[0]).client
-    return Pair(resuming, puppet_server(server, change(H.SERVER_HELLO, edit)))
-
-
-@pytest.mark.parametrize("index", [b"\0\1", b"\xff\xff"])
-def test_a_selected_identity_that_was_not_offered(index: bytes) -> None:
-    """Section 4.3.11: clients MUST verify that selected_identity is within the range."""
-
-    def edit(hello: ServerHello) -> None:
-        hello.extensions[41] = index
-
-    assert_refused(selecting(edit).run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "psk-not-found")
-
-
-@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0"])
-def test_the_form_of_the_selected_identity(data: bytes) -> None:
-    def edit(hello: ServerHello) -> None:
-        hello.extensions[41] = data
-
-    assert_refused(selecting(edit).run(), Side.CLIENT, A.DECODE_ERROR)
-
-
-def test_a_selected_key_of_another_hash() -> None:
-    """Section 4.3.11: clients MUST verify that the suite's hash is the PSK's."""
-
-    def edit(hello: ServerHello) -> None:
-        hello.cipher_suite = AES_256
-
-    assert_refused(selecting(edit).run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "psk-hash-mismatch")
-
-
-def test_a_key_share_is_required_for_psk_dhe_ke() -> None:
-    """Section 4.3.11: clients MUST verify that key_share is present if required by psk_key_exchange_modes."""
-
-    def edit(hello: ServerHello) -> None:
-        del hello.extensions[51]
-
-    assert_refused(selecting(edit).run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "psk-without-key-share")
-
-
-def test_a_key_share_is_forbidden_for_psk_ke() -> None:
-    """Section 4.3.9: in psk_ke the server MUST NOT supply a key_share."""
-    first, server = first_and_server()
-    session = first.tickets()[0]
-
-    def edit(hello: ClientHello) -> None:  # the client wants psk_ke, the server is made to think otherwise
-        hello.extensions[45] = b"\x01\x01"
-
-    client = puppet_client(client_config(psk_modes=(0,)), change_and_bind(edit, session), session=session)
-    connected = Pair(client, pair(server=server).server)
-    assert_refused(connected.run(), Side.CLIENT, A.ILLEGAL_PARAMETER, "psk-with-key-share")
-
-
-def test_a_selected_key_that_nobody_offered() -> None:
-    def edit(hello: ServerHello) -> None:
-        hello.extensions[41] = b"\0\0"
-
-    connected = Pair(pair().client, puppet_server(server_config(), change(H.SERVER_HELLO, edit)))
-    assert_refused(connected.run(), Side.CLIENT, A.UNSUPPORTED_EXTENSION, "unsolicited-extension")
-
-
-# --- external keys (section 4.3.11, RFC 9257) ------------------------------------------------------
-
-
-def psk(identity: bytes = b"us", key: bytes = b"k" * 32, hash_name: str = "sha256") -> ExternalPsk:
-    return ExternalPsk(identity=identity, key=key, hash_name=hash_name)
-
-
-def knowing(*psks: ExternalPsk, **settings: Any) -> ServerConfig:
-    table = {known.identity: known for known in psks}
-    return server_config(find_external_psk=table.get, credentials=(), **settings)
-
-
-@pytest.mark.parametrize(("suite", "hash_name"), [(AES_128, "sha256"), (AES_256, "sha384"), (CHACHA, "sha256")])
-@pytest.mark.parametrize("modes", [(1,), (0,), (0, 1)])
-def test_an_external_key(suite: int, hash_name: str, modes: tuple[int, ...]) -> None:
-    ours = psk(hash_name=hash_name)
-    client = client_config(external_psks=(ours,), psk_modes=modes, cipher_suites=(suite,))
-    connected = pair(client, knowing(ours, psk_modes=modes)).done().talk()
-    for side in Side:
-        agreed = connected.side(side).agreed
-        assert agreed.resumed
-        assert agreed.external_psk == b"us"
-        assert agreed.peer_chain == ()
-        # psk_dhe_ke is preferred where both know it, for its forward secrecy.
-        assert (agreed.group is None) == (modes == (0,))
-
-
-def test_the_age_of_an_external_key_is_ignored() -> None:
-    """Section 4.3.11: a value of 0 SHOULD be used, and servers MUST ignore it."""
-    ours = psk()
-    ages: list[int] = []
-
-    def edit(hello: ClientHello) -> None:
-        ((identity, age),) = ext.read_offered_psks(hello.extensions[41]).identities
-        ages.append(age)
-        hello.extensions[41] = ext.write_offered_psks(((identity, 0x12345678),), (bytes(32),))
-
-    client = puppet_client(client_config(external_psks=(ours,)), change_and_bind(edit, ours))
-    Pair(client, pair(server=knowing(ours)).server).done()
-    assert ages == [0]
-
-
-def test_the_second_of_several_external_keys() -> None:
-    client = client_config(external_psks=(psk(b"one"), psk(b"two", b"2" * 32)))
-    connected = pair(client, knowing(psk(b"two", b"2" * 32))).done().talk()
-    assert connected.server.agreed.external_psk == connected.client.agreed.external_psk == b"two"
-
-
-def test_a_wrong_external_key() -> None:
-    connected = pair(client_config(external_psks=(psk(key=b"x" * 32),)), knowing(psk()))
-    assert_refused(connected.run(), Side.SERVER, A.DECRYPT_ERROR, "bad-binder")
-
-
-def test_an_unknown_external_key_means_a_full_handshake() -> None:
-    server = server_config(find_external_psk=lambda _: None)
-    connected = pair(client_config(external_psks=(psk(),)), server).done()
-    assert not connected.client.agreed.resumed
-    assert connected.client.agreed.peer_chain
-
-
-def test_an_external_key_of_another_hash_is_not_used() -> None:
-    server = server_config(find_external_psk=lambda _: psk(), cipher_suites=(AES_256,))
-    assert not pair(client_config(external_psks=(psk(),)), server).done().client.agreed.resumed
-
-
-def test_an_external_key_is_no_ticket() -> None:
-    """Section 7.1: the labels `ext binder` and `res binder` keep the two kinds of key apart."""
-    keys = TicketKeys()
-    session = pair(server=server_config(ticket_keys=keys)).done().tickets()[0]
-    stolen = ExternalPsk(identity=session.ticket, key=session.psk)
-    connected = pair(client_config(external_psks=(stolen,)), server_config(ticket_keys=keys))
-    assert_refused(connected.run(), Side.SERVER, A.DECRYPT_ERROR, "bad-binder")
-
-
-def test_a_ticket_goes_before_an_external_key() -> None:
-    server = server_config(find_external_psk=lambda _: psk())
-    session = pair(server=server).done().tickets()[0]
-    again = pair(client_config(external_psks=(psk(),)), server, session=session).done()
-    assert again.client.agreed.external_psk is None
-    assert again.client.agreed.resumed
-
-
-def test_a_search_may_refuse_by_itself() -> None:
-    def find(_: bytes) -> ExternalPsk | None:
-        raise NegotiationFailed(A.ACCESS_DENIED, "policy", "not for this one")
-
-    connected = pair(client_config(external_psks=(psk(),)), server_config(find_external_psk=find))
-    assert_refused(connected.run(), Side.SERVER, A.ACCESS_DENIED, "policy")
-
-
-def test_a_search_that_fails_is_an_internal_error() -> None:
-    def find(_: bytes) -> ExternalPsk | None:
-        raise OSError("the database is away")
-
-    connected = pair(client_config(external_psks=(psk(),)), server_config(find_external_psk=find))
-    error = assert_refused(connected.run(), Side.SERVER, A.INTERNAL_ERROR)
-    assert "the database is away" in str(error)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [{"identity": b""}, {"identity": bytes(65536)}, {"key": b""}, {"hash_name": "md5"}],
-    ids=["no identity", "long identity", "no key", "md5"],
-)
-def test_what_cannot_be_an_external_key(settings: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError):
-        ExternalPsk(**{"identity": b"us", "key": bytes(32)} | settings)
 
 
 # --- resumption and everything else ----------------------------------------------------------------

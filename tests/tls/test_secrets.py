@@ -12,9 +12,9 @@ from glasslock.tls.keys.hkdf import hash_function
 from glasslock.tls.keys.suites import SUITES_13
 
 from .decryptor import Direction
+from .early_world import World
 from .minted import client_credential
 from .pair import Pair, client_config, pair, server_config
-from .test_early_data import World
 
 SUITES = list(CipherSuite)[:3]
 

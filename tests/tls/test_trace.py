@@ -34,10 +34,10 @@ from glasslock.trace import (
 )
 
 from .decryptor import records
+from .early_world import World
 from .minted import client_credential, credential
 from .pair import Pair, client_config, pair, server_config
 from .puppet import change, puppet_server, send_record
-from .test_early_data import World
 
 A, H = AlertDescription, HandshakeType
 
