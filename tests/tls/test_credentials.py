@@ -116,3 +116,9 @@ def test_a_certificate_without_names() -> None:
 )
 def test_names_that_a_credential_covers(asked: str, covered: bool) -> None:
     assert credential("p256", "one.example", "*.wild.example").covers(asked) == covered
+
+
+@pytest.mark.parametrize("sct_list", [b"", b"\0\0", b"\0\3\0\1", b"\0\2\0\0"])
+def test_what_is_no_list_of_timestamps(sct_list: bytes) -> None:
+    with pytest.raises(ConfigurationError, match="timestamps"):
+        Credential.from_key(credential().chain, key("p256"), sct_list=sct_list)

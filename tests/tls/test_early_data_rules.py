@@ -78,6 +78,18 @@ def test_between_two_hellos_only_protected_records_are_skipped() -> None:
     assert_refused(connected, Side.SERVER, A.BAD_RECORD_MAC, told=False)
 
 
+def test_nothing_is_skipped_inside_a_message() -> None:
+    """Section 5.1: there MUST NOT be any other records between the parts of a message."""
+    world = World()
+    groups = (NamedGroup.X25519, NamedGroup.SECP256R1)
+    client = world.client(groups=groups, key_shares=(NamedGroup.X25519,))
+    connected = world.again(client, world.server(groups=(NamedGroup.SECP256R1,)))
+    connected.carry(Side.CLIENT)
+    connected.deliver(Side.SERVER, plain_record(ContentType.HANDSHAKE, b"\1\0"))
+    connected.deliver(Side.SERVER, plain_record(ContentType.APPLICATION_DATA, bytes(40)))
+    assert_refused(connected, Side.SERVER, A.UNEXPECTED_MESSAGE, "interleaved", told=False)
+
+
 def test_without_an_offer_nothing_is_skipped() -> None:
     connected = pair()
     connected.carry(Side.CLIENT)

@@ -178,6 +178,16 @@ def test_the_number_of_updates_is_limited() -> None:
     assert_refused(connected_with_error(connected, Side.CLIENT), Side.CLIENT, A.INTERNAL_ERROR)
 
 
+def test_no_update_beyond_the_last() -> None:
+    connected = pair().done()
+    connected.server._hs.key_updates_sent = MAX_KEY_UPDATES
+    with pytest.raises(TLSError, match="as many keys") as caught:
+        connected.server.update_keys()
+    assert connected.server.failure is caught.value
+    connected.run()
+    assert_refused(connected_with_error(connected, Side.SERVER), Side.SERVER, A.INTERNAL_ERROR, "key-updates-exhausted")
+
+
 def connected_with_error(connected: Pair, side: Side) -> Pair:
     failure = connected.side(side).failure
     assert failure is not None

@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from glasslock.errors import CertificateRefused, ConfigurationError
+from glasslock.errors import CertificateRefused, ConfigurationError, TLSError
 from glasslock.registry import AlertDescription, ContentType, HandshakeType, Side
 from glasslock.tls import (
     CertificateDeclined,
@@ -224,3 +224,14 @@ def test_a_resumed_client_may_be_asked_later() -> None:
     connected.server.request_client_certificate()
     connected.run()
     assert authenticated(connected) == [ClientAuthenticated()]
+
+
+def test_nobody_is_asked_on_a_connection_that_is_over() -> None:
+    connected = asked_late(willing())
+    connected.server.close()
+    with pytest.raises(ConfigurationError, match="after close"):
+        connected.server.request_client_certificate()
+    connected = asked_late(willing())
+    connected.server.abort(TLSError(A.GENERAL_ERROR, "policy", "not wanted"))
+    with pytest.raises(TLSError, match="not wanted"):
+        connected.server.request_client_certificate()

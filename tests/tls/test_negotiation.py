@@ -266,6 +266,11 @@ def test_addresses_are_not_sent_as_server_name(address: str) -> None:
     assert seen == [address]
 
 
+@pytest.mark.parametrize("name", ["host1", "a.example7", "1.2.3.4.5", "xn--bcher-kva.example", "a_b.example"])
+def test_names_that_look_a_little_like_addresses_are_names(name: str) -> None:
+    assert pair(name=name).done().server.agreed.server_name == name
+
+
 def test_a_trailing_dot_is_not_sent() -> None:
     """The hostname is represented without a trailing dot."""
     connected = pair(name="localhost.").done()
