@@ -33,6 +33,7 @@ interop: $(PEERS) ## real peers, both directions; a peer that is not there is a 
 
 matrix: $(PEERS) ## the same as tables, with the peers' versions
 	$(BIN)/python -m tests.interop.matrix > docs/interop.md
+	$(BIN)/python -m tests.interop.browsers.picture docs/images/chromium.png
 
 # The environment holds the locked versions and nothing else: a new lock makes a new one.
 $(READY): requirements/dev.lock

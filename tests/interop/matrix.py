@@ -6,14 +6,20 @@ Words as arguments select the cells whose names contain all of them. The exit st
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from pathlib import Path
 
 from glasslock.registry import NamedGroup, ProtocolVersion, Side
 
+from .browsers.browser import BROWSERS
+from .browsers.visits import run as run_browser
 from .cells import OUR_GROUPS, V12, V13, Cell
 from .credentials import KEY_KINDS
 from .features.catalogue import FEATURES
+from .process import Unavailable
 from .roster import PEERS, Present, Tournament, look_around
 
 HEAD = """\
@@ -29,6 +35,15 @@ compare exported keying material, ALPN, server name and resumption. "client" and
 ✓ everything as it must be · ✗ not · - the peer does not have it
 """
 
+BROWSERS_HEAD = """\
+A page over HTTP/2, and from it one site for each line: uploads 100,000 bytes, gets them back, compares. The browsers
+are on their own defaults, with our root among those that they trust; our side alone is held to what the line names.
+The front page has to come over TLS 1.3 with X25519MLKEM768, without a retry, and be a secure context.
+Resumption and 0-RTT are three requests of a few bytes, each on a connection of its own.
+
+![The page in Chromium](images/chromium.png)
+"""
+
 Outcomes = dict[Cell, str]
 
 
@@ -42,13 +57,33 @@ def main(words: Sequence[str]) -> int:
             outcomes[cell] = tournament.outcome(cell)
             if outcomes[cell]:
                 print(f"{cell}: {outcomes[cell]}", file=sys.stderr)
-    failed = sum(map(bool, outcomes.values()))
+    browsers = _browse() if not words else {}
+    failed = sum(map(bool, outcomes.values())) + sum(
+        map(bool, chain.from_iterable(p.values() for p in browsers.values()))
+    )
     print(f"{len(cells)} cells, {failed} failed, {time.monotonic() - begun:.0f} seconds", file=sys.stderr)
-    print(markdown(present, outcomes))
+    print(markdown(present, outcomes, browsers))
     return 1 if failed else 0
 
 
-def markdown(present: Present, outcomes: Outcomes) -> str:
+def _browse() -> dict[str, dict[str, str]]:
+    """What was wrong with each visit of each browser, by the browser's version; a missing browser has a reason."""
+    found: dict[str, dict[str, str]] = {}
+    for browser in BROWSERS:
+        try:
+            version = browser.version()
+        except Unavailable as reason:
+            print(f"{browser.name}: {reason}", file=sys.stderr)
+            continue
+        with tempfile.TemporaryDirectory(prefix="interop-browser-") as folder:
+            found[version] = run_browser(browser, Path(folder), Path(folder) / "page.png")
+        for name, problem in found[version].items():
+            if problem:
+                print(f"{version}, {name}: {problem}", file=sys.stderr)
+    return found
+
+
+def markdown(present: Present, outcomes: Outcomes, browsers: dict[str, dict[str, str]]) -> str:
     """The whole document."""
     return "\n".join(
         [
@@ -67,6 +102,9 @@ def markdown(present: Present, outcomes: Outcomes) -> str:
             *_table(outcomes, "keys", list(KEY_KINDS), lambda cell: cell.key),
             "\n## Features\n",
             *_features(outcomes),
+            "\n## Browsers\n",
+            BROWSERS_HEAD,
+            *_browsers(browsers),
             "\n## Notes\n",
             *(f"- {peer.name}: {note}" for peer in PEERS if peer.name in present.versions for note in peer.notes),
         ]
@@ -130,6 +168,15 @@ def _table(
             marks.append(" ".join(_mark(version, found[version]) for version in (V13, V12) if version in found) or "-")
         rows.append([_title(row), *marks])
     return _lines(["", *(titles or columns)], rows)
+
+
+def _browsers(browsers: dict[str, dict[str, str]]) -> list[str]:
+    names = dict.fromkeys(chain.from_iterable(browsers.values()))
+    rows = [
+        [name, *("-" if name not in problems else "✗" if problems[name] else "✓" for problems in browsers.values())]
+        for name in names
+    ]
+    return _lines(["", *browsers], rows)
 
 
 def _mark(version: ProtocolVersion, problem: str) -> str:

@@ -77,12 +77,19 @@ def wait_until_listening(port: int, process: Process) -> None:
 class Process:
     """A running command with a socket in and files out. Leaving the block stops it."""
 
-    def __init__(self, command: Sequence[str | Path], folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
         self.name = Path(command[0]).name
         stem = f"{self.name}-{next(_numbers)}"
         self._out = folder / f"{stem}.out"
         self._err = folder / f"{stem}.err"
-        self._deadline = time.monotonic() + PATIENCE
+        self._patience = patience
+        self._deadline = time.monotonic() + patience
         # A socket, because not every peer notices the end of a pipe.
         self._in, theirs = socket.socketpair()
         with self._out.open("wb") as out, self._err.open("wb") as err, theirs:
@@ -130,7 +137,7 @@ class Process:
             if self._popen.poll() is not None and not condition():
                 raise PeerFailed(f"{self.name} ended before {what}{self.last_words()}")
             if time.monotonic() > self._deadline:
-                raise PeerFailed(f"{self.name}: no {what} within {PATIENCE:g} seconds{self.last_words()}")
+                raise PeerFailed(f"{self.name}: no {what} within {self._patience:g} seconds{self.last_words()}")
             time.sleep(0.003)
 
     def wait_for_output(self, size: int, what: str) -> None:

@@ -1,0 +1,131 @@
+"""What is tried with a browser, and one run of it over everything."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from glasslock.https import serving
+from glasslock.registry import CertificateCompressionAlgorithm, CipherSuite, HandshakeType, NamedGroup, ProtocolVersion
+from glasslock.trace import HandshakeCompleted
+
+from ..credentials import Authority
+from ..features.base import CellFailed, expect
+from ..process import PeerFailed
+from .browser import Browser
+from .sites import FrontPage, Seen, echo_site, short_site
+
+SHORT_VISITS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visit:
+    """One site and what must be agreed there."""
+
+    name: str
+    engine: dict[str, Any] = field(default_factory=dict)
+    key: str = "p256"
+    version: ProtocolVersion = ProtocolVersion.TLS_1_3
+    suite: CipherSuite | None = None
+    group: NamedGroup | None = None
+    compressed: bool = False
+    short: bool = False
+    early: bool = False
+
+    def check(self, seen: Seen) -> None:
+        """Raises CellFailed unless every connection was as it must be."""
+        expect(seen.handshakes, "the browser has connected")
+        for done in seen.handshakes:
+            self._check_one(done)
+        if self.compressed:
+            expect(HandshakeType.COMPRESSED_CERTIFICATE in seen.sent, "the certificate went out compressed")
+        if self.short:
+            resumed = [done.resumed for done in seen.handshakes]
+            expect(any(resumed), f"a later connection resumed an earlier one (it was: {resumed})")
+        if self.early:
+            expect(any(done.early_data for done in seen.handshakes), "a request came as 0-RTT data")
+
+    def _check_one(self, done: HandshakeCompleted) -> None:
+        expect(done.version == self.version, f"the version is {self.version.name} (it was: {done.version:#x})")
+        expect(self.suite in (None, done.cipher_suite), f"the suite is {self.suite} (it was: {done.cipher_suite:#x})")
+        expect(self.group in (None, done.group), f"the group is {self.group} (it was: {done.group})")
+        expect(done.alpn == ("http/1.1" if self.short else "h2"), f"the protocol is right (it was: {done.alpn})")
+
+
+def visits_for(browser: Browser) -> Iterator[Visit]:
+    """Everything that we and a browser both have."""
+    v12 = ProtocolVersion.TLS_1_2
+    for group in sorted(browser.can.groups, key=lambda group: list(NamedGroup).index(group)):
+        yield Visit(name=group.name, engine={"groups": (group,)}, group=group)
+    for suite in CipherSuite:
+        if suite >> 8 == 0x13:
+            yield Visit(name=suite.name, engine={"cipher_suites": (suite,)}, suite=suite)
+        elif "ECDHE" in suite.name:
+            key = "rsa" if "RSA" in suite.name else "p256"
+            engine = {"versions": (v12,), "cipher_suites": (suite,)}
+            yield Visit(name=suite.name, engine=engine, suite=suite, key=key, version=v12)
+    for key in sorted(browser.can.keys):
+        yield Visit(name=f"{key} certificate", key=key)
+    for algorithm in sorted(browser.can.compression):
+        number = CertificateCompressionAlgorithm[algorithm.upper()]
+        yield Visit(name=f"certificate in {algorithm}", engine={"certificate_compression": (number,)}, compressed=True)
+    yield Visit(name="resumption", short=True)
+    if browser.can.early_data:
+        yield Visit(name="0-RTT", short=True, early=True)
+
+
+FRONT_PAGE = "front page"
+
+
+def run(browser: Browser, folder: Path, screenshot: Path) -> dict[str, str]:
+    """Starts all sites, sends the browser there, and judges what both sides saw.
+
+    What was wrong with each visit, which is empty if nothing was; the front page comes first.
+    """
+    folder.mkdir(exist_ok=True)
+    authority = Authority(folder)
+    visits = list(visits_for(browser))
+    seen = {visit.name: Seen() for visit in visits}
+    with contextlib.ExitStack() as stack:
+        sites = []
+        for visit in visits:
+            credential = authority.servers[visit.key].credential
+            if visit.short:
+                url = stack.enter_context(short_site(credential, seen[visit.name]))
+            else:
+                url = stack.enter_context(echo_site(credential, visit.engine, seen[visit.name]))
+            sites.append((visit.name, url, SHORT_VISITS if visit.short else 1))
+        page = FrontPage(sites)
+        credential = authority.servers["p256"].credential
+        site = stack.enter_context(serving(page, credentials=[credential], observer_for=page.seen.observer_for))
+        try:
+            browser.visit(site.url, authority.root_file, folder / "home", screenshot)
+        except PeerFailed as problem:
+            return {name: str(problem) for name in (FRONT_PAGE, *seen)}
+    problems = {FRONT_PAGE: _problem(partial(_check_page, page))}
+    for visit in visits:
+        reported = page.report.get("loaded", {}).get(visit.name, "not reported")
+        problems[visit.name] = reported or _problem(partial(visit.check, seen[visit.name]))
+    return problems
+
+
+def _check_page(page: FrontPage) -> None:
+    expect(page.report, "the page has reported, so it was loaded")
+    expect(page.report.get("secure"), "the page is a secure context")
+    expect(page.report.get("protocol") == "h2", f"it came over h2 (it was: {page.report.get('protocol')})")
+    done = page.seen.handshakes[0]
+    expect(done.group == NamedGroup.X25519MLKEM768, f"the group is X25519MLKEM768 (it was: {done.group})")
+    expect(done.version == ProtocolVersion.TLS_1_3, "the version is TLS 1.3")
+    expect(not done.retried, "there was no HelloRetryRequest")
+
+
+def _problem(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except CellFailed as problem:
+        return str(problem)
+    return ""
