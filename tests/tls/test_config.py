@@ -61,7 +61,7 @@ def test_the_first_key_shares(
     groups: tuple[int, ...], key_shares: tuple[int, ...] | None, expected: tuple[int, ...]
 ) -> None:
     """The first classical and the first post-quantum group, in the order of `groups` (RFC 9846 section 4.3.8)."""
-    assert ClientConfig(verifier=ANY, groups=groups, key_shares=key_shares).initial_key_shares() == expected
+    assert ClientConfig(verifier=ANY, groups=groups, key_shares=key_shares).initial_key_shares == expected
 
 
 @pytest.mark.parametrize("lifetime", [0, -1, 604801])

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property
 from typing import Protocol
 
 from ..errors import ConfigurationError
@@ -126,9 +126,9 @@ class Limits:
     early_data_skipped: int = 1 << 16  # refused 0-RTT data that a server passes over
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Config:
-    """What both sides have to say."""
+    """What both sides have to say. Without slots, so that what follows from it is worked out once."""
 
     versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
     cipher_suites: tuple[int, ...] = DEFAULT_SUITES_13 + DEFAULT_SUITES_12
@@ -177,14 +177,24 @@ class Config:
 
     def suites(self, version: int) -> tuple[int, ...]:
         """Our cipher suites of one version, in order of preference."""
-        return _of_version(self.cipher_suites, version)
+        return self.suites_13 if version >= ProtocolVersion.TLS_1_3 else self.suites_12
 
-    @property
+    @cached_property
+    def suites_13(self) -> tuple[int, ...]:
+        """Our cipher suites of TLS 1.3, in order of preference."""
+        return tuple(suite for suite in self.cipher_suites if suite in SUITES_13)
+
+    @cached_property
+    def suites_12(self) -> tuple[int, ...]:
+        """Our cipher suites of TLS 1.2, in order of preference."""
+        return tuple(suite for suite in self.cipher_suites if suite in SUITES_12)
+
+    @cached_property
     def alpn_bytes(self) -> tuple[bytes, ...]:
         return tuple(protocol.encode("latin-1") for protocol in self.alpn_protocols)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ClientConfig(Config):
     """What a client offers and insists on. `verifier` has no default: trust is a decision.
 
@@ -216,18 +226,25 @@ class ClientConfig(Config):
         if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
             raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
 
-    @property
+    @cached_property
     def own_types(self) -> tuple[int, ...]:
         """What we offer to show, if the server asks."""
         if self.own_certificate_types is not None:
             return self.own_certificate_types
         return tuple(dict.fromkeys(credential.certificate_type for credential in self.credentials))
 
-    @property
+    @cached_property
     def trusts_certificates(self) -> bool:
         """Whether the server can show us anything that somebody could find good."""
         return self.verifier is not None or self.raw_key_verifier is not None
 
+    @cached_property
+    def offered_suites(self) -> tuple[int, ...]:
+        """Our cipher suites of all versions, those of our first version first."""
+        of_version = {ProtocolVersion.TLS_1_3: self.suites_13, ProtocolVersion.TLS_1_2: self.suites_12}
+        return sum((of_version[ProtocolVersion(version)] for version in self.versions), ())
+
+    @cached_property
     def initial_key_shares(self) -> tuple[int, ...]:
         """The groups of the first ClientHello's key shares, in the order of `groups`."""
         if self.key_shares is not None:
@@ -253,7 +270,7 @@ class ClientHelloInfo:
     key_transport: bool = False  # a common TLS 1.2 suite wants an RSA key that decrypts, and no signature
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ServerConfig(Config):
     """What a server accepts. The first of `credentials` is the default for names that none covers."""
 
@@ -303,12 +320,6 @@ class ServerConfig(Config):
     def asks_clients(self) -> bool:
         """Whether clients have to say who they are, or may."""
         return self.client_verifier is not None or self.raw_key_verifier is not None
-
-
-@lru_cache(maxsize=64)
-def _of_version(cipher_suites: tuple[int, ...], version: int) -> tuple[int, ...]:
-    table = SUITES_13 if version >= ProtocolVersion.TLS_1_3 else SUITES_12
-    return tuple(suite for suite in cipher_suites if suite in table)
 
 
 def _require_psk_modes(modes: tuple[int, ...]) -> None:

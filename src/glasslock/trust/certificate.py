@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from cryptography import x509
@@ -33,8 +34,13 @@ class UnreadableCertificate(GlasslockError, ValueError):
     """The bytes are not a certificate that can be decoded, extensions included."""
 
 
+@lru_cache(maxsize=256)
 def load(data: bytes) -> x509.Certificate:
-    """Decode one DER certificate and all its extensions. UnreadableCertificate if that is not possible."""
+    """Decode one DER certificate and all its extensions. UnreadableCertificate if that is not possible.
+
+    Remembered, for the same certificates come again and again, intermediate ones above all; nothing is believed for
+    it: what is decoded depends on the bytes alone.
+    """
     try:
         certificate = x509.load_der_x509_certificate(data)
         _ = certificate.extensions

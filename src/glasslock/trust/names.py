@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import idna
 from cryptography import x509
@@ -34,15 +35,16 @@ class ServerName:
     text: str
     address: Address | None = None
 
-    @classmethod
-    def parse(cls, text: str) -> ServerName:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def parse(text: str) -> ServerName:
         """Read what a person or a URL says: U-labels, a final dot, brackets, a zone. InvalidServerName otherwise."""
         bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
         if ":" in bare or bare[-1:].isdigit():
             with contextlib.suppress(ValueError):
                 address = ipaddress.ip_address(bare.partition("%")[0])
-                return cls(str(address), address)
-        return cls(_host_name(bare))
+                return ServerName(str(address), address)
+        return ServerName(_host_name(bare))
 
     @property
     def subject(self) -> x509.DNSName | x509.IPAddress:

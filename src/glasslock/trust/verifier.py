@@ -44,14 +44,8 @@ class _Verifier:
         self._clock = clock
         self._remember = remember
 
-    def _verify(self, chain: Sequence[bytes], situation: Situation, audience: _Audience) -> None:
-        """Decide; explain only if something was refused or somebody listens."""
-        now = audience.moment.time
-        # With somebody listening nothing is taken from memory: the story is of what was checked now.
-        remember = self._remember if audience.observer is None else None
-        key = _key(chain, situation) if remember is not None else None
-        if remember is not None and remember.holds(key, now):
-            return
+    def _verify(self, chain: Sequence[bytes], situation: Situation, audience: _Audience, key: Hashable | None) -> None:
+        """Decide; explain only if something was refused or somebody listens. `key` is what it is remembered under."""
         received = read_chain(chain)
         if audience.observer is not None:
             audience.observer(_arrival(received, situation, audience.moment))
@@ -60,14 +54,26 @@ class _Verifier:
         except Refused as refusal:
             decision = Decision(refusal=str(refusal))
         if decision.path and audience.observer is None:
-            if remember is not None:
-                remember.remember(key, now, _end(decision.path))
+            if self._remember is not None:
+                self._remember.remember(key, audience.moment.time, _end(decision.path))
             return
         verdict = _explain(received, situation, decision, audience)
         if not verdict.padlock:
             refused = CertificateRefused(verdict.alert, verdict.kind.value, verdict.cause, verdict.rule)
             refused.evidence = verdict
             raise refused
+
+    def _key(self, observer: Observer | None, chain: Sequence[bytes], *rest: object) -> Hashable | None:
+        """Everything that a decision rests on, apart from the time; None where nothing is remembered.
+
+        With somebody listening nothing is taken from memory: the story is of what was checked now.
+        """
+        if self._remember is None or observer is not None:
+            return None
+        return (*(hashlib.sha256(data).digest() for data in chain), self.policy, self.store, *rest)
+
+    def _remembers(self, key: Hashable | None, now: float) -> bool:
+        return key is not None and self._remember is not None and self._remember.holds(key, now)
 
 
 class ServerCertificateVerifier(_Verifier):
@@ -109,6 +115,9 @@ class ServerCertificateVerifier(_Verifier):
         """
         name, problem = self._name(server_name)
         now = self._clock()
+        key = self._key(observer, chain, Purpose.SERVER, name, problem, ocsp_response)
+        if self._remembers(key, now):
+            return
         host = server_name or (name.text if name is not None else "")
         situation = Situation(
             store=self.store,
@@ -121,7 +130,7 @@ class ServerCertificateVerifier(_Verifier):
             sct_list=sct_list,
         )
         hsts = self._is_hsts is not None and self._is_hsts(host)
-        self._verify(chain, situation, _Audience(Moment(now, side), host, observer, hsts))
+        self._verify(chain, situation, _Audience(Moment(now, side), host, observer, hsts), key)
 
     def _name(self, server_name: str | None) -> tuple[ServerName | None, str]:
         """The name to compare, or why there can be no certificate for it."""
@@ -166,6 +175,9 @@ class ClientCertificateVerifier(_Verifier):
         `server_name` is the server's own, for the wording; it is not compared with anything.
         """
         now = self._clock()
+        key = self._key(observer, chain, Purpose.CLIENT, ocsp_response)
+        if self._remembers(key, now):
+            return
         situation = Situation(
             store=self.store,
             policy=self.policy,
@@ -174,7 +186,7 @@ class ClientCertificateVerifier(_Verifier):
             ocsp_response=ocsp_response,
             sct_list=sct_list,
         )
-        self._verify(chain, situation, _Audience(Moment(now, side), server_name or "", observer))
+        self._verify(chain, situation, _Audience(Moment(now, side), server_name or "", observer), key)
 
 
 def _arrival(received: Received, situation: Situation, moment: Moment) -> CertificatesReceived:
@@ -198,22 +210,6 @@ def _explain(received: Received, situation: Situation, decision: Decision, audie
         for record in (*verdict.paths, *verdict.checks, verdict.as_record(moment.time, moment.side)):
             audience.observer(record)
     return verdict
-
-
-def _key(chain: Sequence[bytes], situation: Situation) -> Hashable:
-    """Everything that the decision rests on, apart from the time."""
-    digest = hashlib.sha256()
-    for data in (*chain, situation.ocsp_response or b""):
-        digest.update(len(data).to_bytes(4, "big"))
-        digest.update(data)
-    return (
-        digest.digest(),
-        situation.name,
-        situation.name_problem,
-        situation.purpose,
-        situation.policy,
-        situation.store,
-    )
 
 
 def _end(path: Sequence[x509.Certificate]) -> float:

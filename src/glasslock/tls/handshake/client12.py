@@ -102,7 +102,7 @@ def accept_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: Serve
     check_solicited(found, SERVER_HELLO_12 & offer.extensions.keys(), SERVER_HELLO_12, "ServerHello")
     if hello.compression_method != 0:
         raise illegal("compression", "the server chose a compression method", "RFC 5246 section 7.4.1.3")
-    if hello.cipher_suite not in config.suites(ProtocolVersion.TLS_1_2):
+    if hello.cipher_suite not in config.suites_12:
         raise illegal(
             "suite-not-offered",
             f"the server chose {name_of(CipherSuite, hello.cipher_suite)}, which was not offered for TLS 1.2",

@@ -186,7 +186,7 @@ def accept_suite(hs: Handshake, config: ClientConfig, offer: Offer, hello: Serve
         raise illegal("session-id-echo", "the server did not echo our legacy_session_id", "RFC 9846 section 4.2.3")
     if hello.compression_method != 0:
         raise illegal("compression", "the server chose a compression method", "RFC 9846 section 4.2.3")
-    offered = config.suites(ProtocolVersion.TLS_1_3)
+    offered = config.suites_13
     if hello.cipher_suite not in offered:
         raise illegal(
             "suite-not-offered",

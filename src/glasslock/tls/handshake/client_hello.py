@@ -20,7 +20,7 @@ from ..wire.codec import u16
 from ..wire.messages import ClientHello, Extensions
 from .certificate_types import offer_certificate_types
 from .context import Handshake
-from .grease import Grease, permuted
+from .grease import NO_GREASE, Grease, permuted
 
 _E = ExtensionType
 
@@ -119,7 +119,7 @@ def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, ear
     tls12 = ProtocolVersion.TLS_1_2 in config.versions
     psks = offered_psks(hs, config, session) if tls13 and config.psk_modes else []
     session12 = offered_session12(hs, config, session) if tls12 else None
-    exchanges = {group: config.generate_key(group) for group in config.initial_key_shares()} if tls13 else {}
+    exchanges = {group: config.generate_key(group) for group in config.initial_key_shares} if tls13 else {}
     early = early_data and may_send_early_data(hs, config, psks)
     if session12 is not None and session12.session_id:
         session_id = session12.session_id
@@ -127,14 +127,14 @@ def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, ear
         session_id = config.random(32)
     else:
         session_id = b""
-    grease = Grease.drawn(config.random) if config.grease else Grease()
+    grease = Grease.drawn(config.random) if config.grease else NO_GREASE
     extensions = _extensions(hs, config, grease, exchanges, session12, early)
     if config.permute_extensions:
         extensions = permuted(extensions, config.random)
     hello = ClientHello(
         random=random,
         session_id=session_id,
-        cipher_suites=grease.cipher_suites + _suites(config),
+        cipher_suites=grease.cipher_suites + config.offered_suites,
         extensions=grease.around(extensions),
     )
     return Offer(hello, exchanges, psks, session12, early)
@@ -179,19 +179,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _suites(config: ClientConfig) -> tuple[int, ...]:
-    suites: tuple[int, ...] = ()
-    for version in config.versions:
-        suites += config.suites(version)
-    return suites
-
-
 def offered_session12(hs: Handshake, config: ClientConfig, session: Session | None) -> Session | None:
     """The session if it is one of TLS 1.2, still fresh, and for this name: at another it would let in its old peer."""
     if session is None or session.version != ProtocolVersion.TLS_1_2:
         return None
     same_name = session.server_name == hs.agreed.server_name
-    if session.is_fresh(hs.now()) and same_name and session.cipher_suite in config.suites(ProtocolVersion.TLS_1_2):
+    if session.is_fresh(hs.now()) and same_name and session.cipher_suite in config.suites_12:
         return session
     hs.decided("resumption", "not offered", why=_NOT_OFFERED)
     return None
@@ -207,7 +200,9 @@ def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -
         else:
             hs.decided("resumption", "not offered", why=_NOT_OFFERED)
     psks += [OfferedPsk(psk.identity, psk.key, psk.hash_name, external=psk) for psk in config.external_psks]
-    hashes = {SUITES_13[suite].hash_name for suite in config.suites(ProtocolVersion.TLS_1_3)}
+    if not psks:
+        return psks
+    hashes = {SUITES_13[suite].hash_name for suite in config.suites_13}
     return [psk for psk in psks if psk.hash_name in hashes]
 
 

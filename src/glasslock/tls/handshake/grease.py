@@ -40,6 +40,9 @@ class Grease:
         return {first: b"", **extensions, last: b"\x00"}
 
 
+NO_GREASE = Grease()
+
+
 def _value(number: int) -> int:
     byte = number % _COUNT << 4 | 0x0A
     return byte << 8 | byte

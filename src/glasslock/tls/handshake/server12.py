@@ -112,7 +112,7 @@ def check_requirements(hs: Handshake, config: ServerConfig, wishes: ClientWishes
 
 def common_suites(config: ServerConfig, wishes: ClientWishes) -> tuple[int, ...]:
     """The suites that both sides have and for which there is a group, ours or the client's first."""
-    ours, theirs = config.suites(ProtocolVersion.TLS_1_2), wishes.hello.cipher_suites
+    ours, theirs = config.suites_12, wishes.hello.cipher_suites
     first, second = (ours, theirs) if config.prefer_own_order else (theirs, ours)
     group = choose_group(config, wishes)
     return tuple(suite for suite in first if suite in second and (group is not None or not SUITES_12[suite].ephemeral))
@@ -146,7 +146,7 @@ def choose_suite(
                 "cipher_suite",
                 suite,
                 offered=wishes.hello.cipher_suites,
-                supported=config.suites(ProtocolVersion.TLS_1_2),
+                supported=config.suites_12,
                 kind=CipherSuite,
                 why="the first common one that goes with our certificate",
                 rule="RFC 5246 section 7.4.1.3",

@@ -174,7 +174,7 @@ def check_requirements(wishes: ClientWishes) -> None:
 
 def choose_suite(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Suite:
     """The cipher suite: our first that the client offers, or the other way round."""
-    ours, theirs = config.suites(ProtocolVersion.TLS_1_3), wishes.hello.cipher_suites
+    ours, theirs = config.suites_13, wishes.hello.cipher_suites
     first, second = (ours, theirs) if config.prefer_own_order else (theirs, ours)
     for suite in first:
         if suite in second:

@@ -7,6 +7,7 @@ their form; a `write_…` function makes them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import pack
 
 from ...errors import PeerMisbehaved
@@ -30,9 +31,14 @@ MAX_HOST_NAME = 255  # bytes: more than any name in the DNS can have
 OCSP = 1  # the only CertificateStatusType in use (RFC 6066 section 8)
 
 
+# What is written of a config or of a host's name is the same again and again.
+_remembered = lru_cache(maxsize=256)
+
+
 # --- server_name (RFC 6066 section 3) -------------------------------------------------------------
 
 
+@_remembered
 def write_server_name(host_name: str) -> bytes:
     """ServerNameList with one host_name; `host_name` is ASCII without a trailing dot."""
     name = host_name.encode("ascii")
@@ -53,6 +59,7 @@ def read_server_name(data: bytes) -> str:
 # --- supported_versions (section 4.3.1) -----------------------------------------------------------
 
 
+@_remembered
 def write_client_versions(versions: tuple[int, ...]) -> bytes:
     return vector8(pack(f">{len(versions)}H", *versions))
 
@@ -78,6 +85,7 @@ def read_u16_vector(data: bytes, what: str, minimum: int = 2) -> tuple[int, ...]
     return u16_list(whole_vector16(data, what, minimum), what)
 
 
+@_remembered
 def write_u16_vector(numbers: tuple[int, ...]) -> bytes:
     return u16_vector(numbers)
 
@@ -87,6 +95,7 @@ def read_u8_vector(data: bytes, what: str, minimum: int = 1) -> tuple[int, ...]:
     return tuple(whole_vector8(data, what, minimum))
 
 
+@_remembered
 def write_u8_vector(numbers: tuple[int, ...]) -> bytes:
     return vector8(bytes(numbers))
 
@@ -96,6 +105,7 @@ def read_compression_algorithms(data: bytes) -> tuple[int, ...]:
     return u16_list(whole_vector8(data, "compress_certificate", 2, 254), "compress_certificate")
 
 
+@_remembered
 def write_compression_algorithms(algorithms: tuple[int, ...]) -> bytes:
     return vector8(pack(f">{len(algorithms)}H", *algorithms))
 
@@ -124,6 +134,7 @@ def read_protocols(data: bytes) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+@_remembered
 def write_protocols(protocols: tuple[bytes, ...]) -> bytes:
     return vector16(b"".join([vector8(protocol) for protocol in protocols]))
 
