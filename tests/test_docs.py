@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -11,15 +12,22 @@ ROOT = Path(__file__).parent.parent
 # In rfc9846.md, short: `test_order::test_x` or `wire/test_messages::test_x`, below tests/tls.
 SHORT = re.compile(r"`((?:[\w-]+/)*test_\w+)::(test_\w+)`")
 # Elsewhere as pytest has it: `tests/tls/test_order.py::test_x`, or the file alone.
-LONG = re.compile(r"`(tests/[\w/-]+\.py)(?:::(test_\w+))?`")
+LONG = re.compile(r"`(tests/[\w/-]+\.py)(?:::((?:Test\w+::)?test_\w+))?`")
 
 
 @cache
 def functions(path: Path) -> frozenset[str]:
     if not path.exists():
         return frozenset()
-    tree = ast.parse(path.read_text())
-    return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(names_in(ast.parse(path.read_text()).body))
+
+
+def names_in(body: list[ast.stmt]) -> Iterator[str]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}::{name}" for name in names_in(node.body))
 
 
 def named_tests() -> list[tuple[str, Path, str]]:
@@ -39,6 +47,13 @@ def test_every_named_test_exists() -> None:
         if not path.exists() or (name and name not in functions(path))
     ]
     assert missing == []
+
+
+def test_no_name_of_a_test_is_written_so_that_nobody_looks_for_it() -> None:
+    for document in sorted((ROOT / "docs").glob("*.md")):
+        text = document.read_text()
+        odd = [name for name in re.findall(r"`(tests/[^`]*\.py[^`]*)`", text) if not LONG.fullmatch(f"`{name}`")]
+        assert odd == [], document.name
 
 
 def test_the_rules_of_rfc_9846_are_in_order_and_have_tests() -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from glasslock.errors import CertificateRefused
 from glasslock.trust import Kind, Verdict
+from glasslock.trust.der import elements
 
 from ..trust import pki
 from ..trust.pki import DAY, NOW, Issued, tlv
@@ -279,6 +280,14 @@ def test_enormous_rsa_keys_cost_little(bits: int) -> None:
 # --- two readings of one certificate --------------------------------------------------------------------------------
 
 
+def unused_bits(der: bytes) -> bytes:
+    """The signature is a BIT STRING; of its last byte seven bits shall not count."""
+    (certificate,) = elements(der)
+    signed, algorithm, signature = elements(certificate.content)
+    content = b"\7" + signature.content[1:-1] + bytes((signature.content[-1] | 1,))
+    return tlv(0x30, signed.raw + algorithm.raw + tlv(3, content))
+
+
 def twice_readable() -> dict[str, bytes]:
     bank = pki.mint(pki.leaf(BANK), GOOD.intermediate)
     whole = bank.der
@@ -297,16 +306,16 @@ def twice_readable() -> dict[str, bytes]:
         "serial of 22 bytes": rebuilt(lambda fields: [fields[0], tlv(2, b"\1" * 22), *fields[2:]]),
         "an unknown version": rebuilt(lambda fields: [bytes.fromhex("a003020107"), *fields[1:]]),
         "version 1 with extensions": rebuilt(lambda fields: fields[1:]),
-        "unused bits in the signature": whole.replace(b"\3\x48\0", b"\3\x48\7").replace(b"\3\x47\0", b"\3\x47\7"),
+        "unused bits in the signature": unused_bits(whole),
     }
 
 
 @pytest.mark.parametrize("name", twice_readable())
 def test_what_two_parsers_could_read_differently(name: str) -> None:
     """PKI layer cake (2009), Frankencerts (2014)."""
-    odd = twice_readable()[name]
-    assert odd != pki.mint(pki.leaf(BANK), GOOD.intermediate).der
-    refused([odd, GOOD.intermediate.der])
+    refused([twice_readable()[name], GOOD.intermediate.der])
+    same = pki.rebuild_der(pki.mint(pki.leaf(BANK), GOOD.intermediate), GOOD.intermediate.key, list)
+    accepted([same, GOOD.intermediate.der])  # taken apart and put together again, with nothing changed
 
 
 def test_an_unknown_critical_extension_is_not_passed_over() -> None:

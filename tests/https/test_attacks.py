@@ -72,7 +72,7 @@ def test_a_connection_serves_the_name_that_it_was_verified_for(http2: bool, trus
     handshakes = [one for one in seen if isinstance(one, HandshakeCompleted) and one.side is Side.CLIENT]
     assert [one.alpn for one in handshakes] == ["h2" if http2 else "http/1.1"] * 2
     assert requests[0][b"authorization"] == b"Bearer secret"
-    # What was for one name does not go to the other (CVE-2018-18074).
+    # What was for one name does not go to the other (CVE-2018-1000007).
     assert b"secret" not in b"".join(requests[1].values())
 
 

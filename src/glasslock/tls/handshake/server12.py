@@ -355,7 +355,8 @@ def decrypt_premaster(config: ServerConfig, credential: Credential, wishes: Clie
     """RSA key transport with the countermeasure against Bleichenbacher (RFC 5246 section 7.4.7.1).
 
     Whatever is wrong with the ciphertext, the handshake goes on with a random secret and fails at Finished,
-    as for any other wrong secret: the peer learns nothing about the padding.
+    as for any other wrong secret: what the peer sees tells nothing about the padding. How long it takes might,
+    by microseconds: Python cannot promise constant time. So these suites are off by default, and for a lab.
     """
     version = u16(wishes.hello.legacy_version)  # what the client said, whatever we agreed on
     random = version + config.random(46)
