@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from .order import PATIENCE
 
@@ -74,6 +76,17 @@ def wait_until_listening(port: int, process: Process) -> None:
     raise PeerFailed(f"{process.name} does not listen on its port")
 
 
+def _start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Popen. Under many threads a sandbox fails an exec with EFAULT now and then, and not when it is repeated."""
+    for _ in range(3):
+        try:
+            return subprocess.Popen(command, **options)
+        except OSError as problem:
+            if problem.errno != errno.EFAULT:
+                raise
+    return subprocess.Popen(command, **options)
+
+
 class Process:
     """A running command with a socket in and files out. Leaving the block stops it."""
 
@@ -93,14 +106,18 @@ class Process:
         # A socket, because not every peer notices the end of a pipe.
         self._in, theirs = socket.socketpair()
         with self._out.open("wb") as out, self._err.open("wb") as err, theirs:
-            self._popen = subprocess.Popen(
-                [str(part) for part in command],
-                stdin=theirs.fileno(),
-                stdout=out,
-                stderr=err,
-                cwd=folder,
-                env=None if env is None else {**os.environ, **env},
-            )
+            try:
+                self._popen = _start(
+                    [str(part) for part in command],
+                    stdin=theirs.fileno(),
+                    stdout=out,
+                    stderr=err,
+                    cwd=folder,
+                    env=None if env is None else {**os.environ, **env},
+                )
+            except BaseException:
+                self._in.close()
+                raise
 
     def __enter__(self) -> Process:
         return self

@@ -23,6 +23,7 @@ A, H = AlertDescription, HandshakeType
 TESTED = {
     "handshake_message": "here",
     "certificate_message": "here",
+    "client_hello": "here",
     "certificates": "here",
     "change_cipher_specs": "test_compatibility.test_there_is_a_limit",
     "warning_alerts": "test_closing.test_user_canceled_is_passed_over_a_few_times",
@@ -47,8 +48,8 @@ def padded(length: int) -> Any:
 
 
 @pytest.mark.parametrize(("length", "fits"), [(1000, True), (1001, False)])
-def test_handshake_message(length: int, fits: bool) -> None:
-    server = server_config(limits=Limits(handshake_message=1000))
+def test_client_hello(length: int, fits: bool) -> None:
+    server = server_config(limits=Limits(client_hello=1000))
     connected = Pair(puppet_client(client_config(), padded(length)), pair(server=server).server)
     if fits:
         connected.done()

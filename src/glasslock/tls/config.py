@@ -115,8 +115,9 @@ KeyLog = Callable[[str, bytes, bytes], None]
 class Limits:
     """Bounds on what a peer may make us do. All sizes in bytes."""
 
-    handshake_message: int = 131_396  # as long as a ClientHello can be
+    client_hello: int = 131_396  # as long as it can be
     certificate_message: int = 1 << 17
+    handshake_message: int = 1 << 16  # any other
     certificates: int = 16
     change_cipher_specs: int = 32  # per connection
     warning_alerts: int = 4  # in a row

@@ -7,8 +7,6 @@ from ...registry import AlertDescription, HandshakeType, name_of
 from ..config import Limits
 from ..wire.messages import HEADER_LENGTH
 
-_WITH_CERTIFICATES = frozenset((HandshakeType.CERTIFICATE, HandshakeType.COMPRESSED_CERTIFICATE))
-
 
 class IncomingMessages:
     """Takes fragments, gives whole messages. A message that is too large is refused by what its header announces."""
@@ -17,7 +15,7 @@ class IncomingMessages:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._harmless = min(limits.handshake_message, limits.certificate_message)
+        self._harmless = min(limits.client_hello, limits.certificate_message, limits.handshake_message)
         self._bytes: bytes | bytearray = b""
         self._position = 0
 
@@ -56,8 +54,13 @@ class IncomingMessages:
         return bytes(data[start:end])
 
     def _check_size(self, kind: int, length: int) -> None:
-        limits = self._limits
-        limit = limits.certificate_message if kind in _WITH_CERTIFICATES else limits.handshake_message
+        match kind:
+            case HandshakeType.CLIENT_HELLO:
+                limit = self._limits.client_hello
+            case HandshakeType.CERTIFICATE | HandshakeType.COMPRESSED_CERTIFICATE:
+                limit = self._limits.certificate_message
+            case _:
+                limit = self._limits.handshake_message
         if length > limit:
             raise TLSError(
                 AlertDescription.DECODE_ERROR,
