@@ -66,7 +66,7 @@ def send_garbage(connection: socket.socket) -> None:
 
 def send_garbage_in_a_record(connection: socket.socket) -> None:
     connection.recv(4096)
-    connection.sendall(b"\x16\x03\x03\x00\x20" + bytes(range(32)))
+    connection.sendall(b"\x16\x03\x03\x00\x20" + bytes(range(0x80, 0xA0)))
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -139,7 +139,12 @@ def test_it_may_not_come_inside_a_message() -> None:
     hello = connected.client.data_to_send()
     connected.deliver(Side.SERVER, plain_record(ContentType.HANDSHAKE, hello[5:50]))
     connected.deliver(Side.SERVER, CCS)
-    assert_refused(connected, Side.SERVER, A.UNEXPECTED_MESSAGE, told=False)
+    assert_refused(connected, Side.SERVER, A.UNEXPECTED_MESSAGE, "interleaved", told=False)
+    connected = pair()
+    connected.carry(Side.CLIENT)
+    connected.deliver(Side.CLIENT, plain_record(ContentType.HANDSHAKE, connected.server.data_to_send()[5:50]))
+    connected.deliver(Side.CLIENT, CCS)
+    assert_refused(connected, Side.CLIENT, A.UNEXPECTED_MESSAGE, "interleaved", told=False)
 
 
 def test_there_is_a_limit() -> None:
