@@ -32,6 +32,9 @@ certificates, random data in both directions compared byte for byte, and close_n
 held to what the cell names, and so is the peer wherever it can be told. Programs of ours around a library also
 compare exported keying material, ALPN, server name and resumption. "client" and "server" are the peer's role.
 
+Encrypted ClientHello with Go, NSS, Firefox and Chromium is told in [ech.md](ech.md), Python's network libraries over
+our contexts in [adapters.md](adapters.md).
+
 ✓ everything as it must be · ✗ not · - the peer does not have it
 """
 
