@@ -256,7 +256,7 @@ def test_a_client_gets_one_handshake_for_its_connection() -> None:
         connected = pair(client_config(versions=(version,)), server).done()
         assert signatures == 1
         (hello,) = records(ClientConnection(client_config(versions=(version,)), "localhost").data_to_send())
-        for _ in range(3):
+        for _ in range(5):  # in TLS 1.2 the first four get a warning
             send_message(connected.client, hello.body)
         connected.run()
         assert signatures == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -40,7 +40,9 @@ VERIFIED = (
     SignatureScheme.RSA_PKCS1_SHA1,
 )
 
-LIMITS = Limits(certificates=100, certificate_message=100 << 10, early_data_skipped=1 << 14)
+LIMITS = Limits(
+    certificates=100, certificate_message=100 << 10, early_data_skipped=1 << 14, renegotiation_requests=0
+)
 MAX_EARLY_DATA = 14336  # bytes, as BoringSSL's server allows
 
 
@@ -75,7 +77,7 @@ def common(
     types = (tuple(settings.accepted_peer_cert_types) if asks else ()) or (CertificateType.X509,)
     limits = LIMITS
     if settings.max_cert_list:
-        limits = Limits(certificates=100, certificate_message=settings.max_cert_list)
+        limits = replace(LIMITS, certificate_message=settings.max_cert_list)
     return {
         "versions": versions(settings),
         "cipher_suites": SUITES,

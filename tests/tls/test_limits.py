@@ -30,6 +30,7 @@ TESTED = {
     "key_updates": "test_key_update.test_updates_without_data_have_a_limit",
     "tickets": "test_resumption.test_tickets_have_a_limit",
     "certificate_requests": "test_late_certificates.test_late_questions_have_a_limit",
+    "renegotiation_requests": "tls12.test_rules12.test_who_asks_again_and_again_to_renegotiate",
     "early_data_skipped": "test_early_data_rules.test_skipping_ends_at_its_limit",
 }
 

@@ -83,13 +83,14 @@ class Eavesdropper(Attacker):
         facts = []
         hello = self.client_hello()
         if hello is not None:
-            name = hello.extensions.get(ExtensionType.SERVER_NAME)
+            names = hello.extensions.get(ExtensionType.SERVER_NAME)
+            name = read_server_name(names) if names is not None else None
             if name is not None:
-                facts.append(f"the name of the site: {read_server_name(name)} (server_name is not encrypted)")
+                facts.append(f"the name of the site: {name} (server_name is not encrypted)")
             protocols = hello.extensions.get(ExtensionType.APPLICATION_LAYER_PROTOCOL_NEGOTIATION)
             if protocols is not None:
-                names = ", ".join(protocol.decode("latin-1") for protocol in read_protocols(protocols))
-                facts.append(f"that the visitor speaks {names}")
+                spoken = ", ".join(protocol.decode("latin-1") for protocol in read_protocols(protocols))
+                facts.append(f"that the visitor speaks {spoken}")
         for to_server, way in ((True, "to the site"), (False, "to the visitor")):
             protected = [r for r in self.records(to_server=to_server) if r.content_type == ContentType.APPLICATION_DATA]
             total = sum(record.length for record in protected)

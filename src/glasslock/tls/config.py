@@ -124,6 +124,7 @@ class Limits:
     key_updates: int = 32  # in a row, without application data between them
     tickets: int = 64  # per connection
     certificate_requests: int = 16  # after the handshake, per connection
+    renegotiation_requests: int = 4  # of a TLS 1.2 client, refused with a warning; one more ends the connection
     early_data_skipped: int = 1 << 16  # refused 0-RTT data that a server passes over
 
 

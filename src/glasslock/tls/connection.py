@@ -26,7 +26,6 @@ from ..registry import (
 )
 from ..trace import (
     AlertReceived,
-    AlertSent,
     ConnectionClosed,
     DataReceived,
     DataSent,
@@ -362,8 +361,8 @@ class Connection:
             return
         if not self._hs.application_data:
             self._canceled = True
-            self._send_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED, "closed by the user")
-        self._send_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
+            self._hs.send_alert(AlertLevel.WARNING, AlertDescription.USER_CANCELED, "closed by the user")
+        self._hs.send_alert(AlertLevel.WARNING, AlertDescription.CLOSE_NOTIFY)
         self._sent_close = self._writer.closed = True
 
     def abort(self, error: TLSError) -> None:
@@ -402,7 +401,7 @@ class Connection:
             )
         if error.alert is not None and not self._sent_close:
             hs.flush()
-            self._send_alert(AlertLevel.FATAL, error.alert, error.message)
+            hs.send_alert(AlertLevel.FATAL, error.alert, error.message)
 
     def _stop(self, error: TLSError) -> None:
         """Nothing goes out any more, and what keys could be made of is forgotten (RFC 9846 section 6)."""
@@ -412,12 +411,6 @@ class Connection:
         self._script = _over()
         self._hs.forget_secrets()
         self._tell_closed(clean=False, problem=error.message)
-
-    def _send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
-        hs = self._hs
-        self._writer.write(ContentType.ALERT, bytes((level, description)))
-        if hs.observer is not None:
-            hs.tell(AlertSent(time=hs.now(), side=self._side, level=level, description=description, reason=reason))
 
     # --- more to ask for
 

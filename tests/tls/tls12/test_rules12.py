@@ -9,6 +9,7 @@ import pytest
 
 from glasslock.registry import (
     AlertDescription,
+    AlertLevel,
     CipherSuite,
     ContentType,
     ExtensionType,
@@ -17,10 +18,11 @@ from glasslock.registry import (
     Side,
     SignatureScheme,
 )
-from glasslock.tls import ClientConfig, ServerConfig
+from glasslock.tls import ClientConfig, Limits, ServerConfig
 from glasslock.tls.session import MemorySessionStore
 from glasslock.tls.wire.messages import frame
 from glasslock.tls.wire.messages12 import ClientKeyExchange
+from glasslock.trace import AlertReceived, TraceRecord
 
 from ..minted import client_credential, credential
 from ..pair import Pair, assert_refused, pair, seeded
@@ -408,12 +410,31 @@ def test_a_request_to_renegotiate_ends_the_connection_unless_it_is_to_be_ignored
     patient.run().talk()
 
 
-def test_a_clients_renegotiation_is_refused() -> None:
-    both = pair(client12(), server12()).done()
+def ask_to_renegotiate(both: Pair) -> None:
     hello = pair(client12()).client.data_to_send()[5:]
     both.client._writer.write(ContentType.HANDSHAKE, hello)
-    both.run()
-    assert_refused(both, Side.SERVER, A.NO_RENEGOTIATION, "no-renegotiation")
+
+
+def test_a_clients_renegotiation_is_refused_with_a_warning() -> None:
+    """RFC 5246 section 7.2.2: it is always a warning, and the client decides whether to go on without."""
+    trace: list[TraceRecord] = []
+    both = pair(client12(observer=trace.append), server12()).done()
+    agreed = both.server.agreed.main_secret
+    ask_to_renegotiate(both)
+    both.run().talk()
+    alerts = [(record.level, record.description) for record in trace if isinstance(record, AlertReceived)]
+    assert alerts == [(AlertLevel.WARNING, A.NO_RENEGOTIATION)]
+    assert both.server.agreed.main_secret == agreed
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+def test_who_asks_again_and_again_to_renegotiate(limit: int) -> None:
+    both = pair(client12(), server12(limits=Limits(renegotiation_requests=limit))).done()
+    for _ in range(limit):
+        ask_to_renegotiate(both)
+    both.run().talk()
+    ask_to_renegotiate(both)
+    assert_refused(both.run(), Side.SERVER, A.NO_RENEGOTIATION, "no-renegotiation")
 
 
 def test_warning_alerts_are_borne_in_moderation() -> None:

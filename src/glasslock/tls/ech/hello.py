@@ -120,7 +120,7 @@ def _padding(inner: ClientHello, length: int, maximum_name_length: int) -> int:
     if name is None:
         padding = maximum_name_length + _SERVER_NAME_OVERHEAD
     else:
-        padding = max(0, maximum_name_length - len(ext.read_server_name(name)))
+        padding = max(0, maximum_name_length - len(ext.read_server_name(name) or ""))
     return padding + -(length + padding) % 32
 
 

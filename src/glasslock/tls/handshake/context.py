@@ -8,8 +8,8 @@ from enum import IntEnum
 from typing import Any, Final, TypeVar, overload
 
 from ...errors import ConfigurationError, PeerMisbehaved
-from ...registry import AlertDescription, ContentType, HandshakeType, ProtocolVersion, Side, name_of
-from ...trace import Decided, KeysInstalled, MessageReceived, MessageSent, SecretDerived, Step, TraceRecord
+from ...registry import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion, Side, name_of
+from ...trace import AlertSent, Decided, KeysInstalled, MessageReceived, MessageSent, SecretDerived, Step, TraceRecord
 from ..config import Config
 from ..events import Event
 from ..keys.key_schedule import fingerprint
@@ -244,6 +244,12 @@ class Handshake:
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigurationError(f"{value!r} does not answer the question {what!r}: it has to be {wanted}")
         return value
+
+    def send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
+        """Tells the peer; `reason` is for the trace alone."""
+        self.writer.write(ContentType.ALERT, bytes((level, description)))
+        if self.observer is not None:
+            self.tell(AlertSent(time=self.now(), side=self.side, level=level, description=description, reason=reason))
 
     def send_change_cipher_spec(self) -> None:
         self.flush()

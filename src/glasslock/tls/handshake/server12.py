@@ -25,7 +25,7 @@ from collections.abc import Generator
 from typing import Any
 
 from ...errors import ConfigurationError, NegotiationFailed, PeerMisbehaved
-from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion
+from ...registry import AlertDescription, AlertLevel, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion
 from ...trace import CertificatesReceived
 from ..config import ServerConfig
 from ..credentials import Credential
@@ -69,7 +69,7 @@ def server12(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     else:
         yield from full_handshake(hs, config, wishes)
     complete(hs)
-    yield from after_handshake(hs)
+    yield from after_handshake(hs, config)
 
 
 # --- ClientHello ----------------------------------------------------------------------------------
@@ -440,8 +440,14 @@ def send_ticket(hs: Handshake, config: ServerConfig, wishes: ClientWishes, secre
     hs.send(NewSessionTicket12(config.ticket_lifetime, ticket))
 
 
-def after_handshake(hs: Handshake) -> Script:
-    """Nothing but requests to renegotiate may come, and none is granted (RFC 5746, RFC 9325 section 3.5)."""
+def after_handshake(hs: Handshake, config: ServerConfig) -> Script:
+    """Nothing but requests to renegotiate may come, and none is granted (RFC 9325 section 3.5).
+
+    no_renegotiation is always a warning, and the client may go on without (RFC 5246 section 7.2.2); not for ever.
+    """
+    for _ in range(config.limits.renegotiation_requests):
+        yield from hs.expect(ClientHello)
+        hs.send_alert(AlertLevel.WARNING, AlertDescription.NO_RENEGOTIATION, "this engine does not renegotiate")
     yield from hs.expect(ClientHello)
     raise PeerMisbehaved(
         AlertDescription.NO_RENEGOTIATION,

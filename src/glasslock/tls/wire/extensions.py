@@ -45,15 +45,29 @@ def write_server_name(host_name: str) -> bytes:
     return vector16(u8(HOST_NAME) + vector16(name))
 
 
-def read_server_name(data: bytes) -> str:
-    """The host name a client asks for; decode_error for what cannot be a name."""
-    names = Reader(whole_vector16(data, "server_name", 1), "server_name")
-    kind = names.u8()
-    name = names.vector16(1)
-    names.finish()
-    if kind != HOST_NAME or len(name) > MAX_HOST_NAME or not name.isascii() or 0 in name:
-        raise decode_error("server_name holds no ASCII host name", "RFC 6066 section 3", "bad-server-name")
-    return name.decode("ascii")
+def read_server_name(data: bytes) -> str | None:
+    """The host name a client asks for; None if it names only what nobody has defined yet.
+
+    decode_error for what is no list of names, illegal_parameter for two host names or one that cannot be.
+    """
+    reader = Reader(data, "server_name")
+    names = Reader(reader.vector16(1), "server_name")
+    reader.finish()
+    hosts = []
+    while names.remaining:
+        kind = names.u8()
+        name = names.vector16(1 if kind == HOST_NAME else 0)  # every NameType begins with its length
+        if kind == HOST_NAME:
+            hosts.append(name)
+    if len(hosts) > 1:
+        raise _bad_server_name("server_name has more than one host name")
+    if any(len(host) > MAX_HOST_NAME or not all(0x20 < byte < 0x7F for byte in host) for host in hosts):
+        raise _bad_server_name("the host name in server_name is none: it is too long, or not printable ASCII")
+    return hosts[0].decode("ascii") if hosts else None
+
+
+def _bad_server_name(message: str) -> PeerMisbehaved:
+    return PeerMisbehaved(AlertDescription.ILLEGAL_PARAMETER, "bad-server-name", message, "RFC 6066 section 3")
 
 
 # --- supported_versions (section 4.3.1) -----------------------------------------------------------
