@@ -45,9 +45,13 @@ def towards_server(group: int, edit: Edit) -> Middle:
     def change(raw: bytes) -> tuple[bytes]:
         return (ClientKeyExchange.with_share(edit(ClientKeyExchange.parse(raw).share())).encode(),)
 
-    settings = tls12(groups=(group,))
     attack = replace_messages(Side.CLIENT, H.CLIENT_KEY_EXCHANGE, change)
-    return middle(attack, client_config(**settings), server_config(**settings))
+    return middle(attack, client_config(**tls12(groups=(group,))), server12(group))
+
+
+def server12(group: int, **changes: Any) -> ServerConfig:
+    """With an RSA certificate: an ECDSA key has to be on a curve that the client offers (RFC 8422 section 5.3)."""
+    return server_config(**tls12(groups=(group,), credentials=(credential("rsa"),)), **changes)
 
 
 def towards_client(group: int, share: Edit) -> Middle:
@@ -60,11 +64,10 @@ def towards_client(group: int, share: Edit) -> Middle:
         def finish(self, peer_share: bytes) -> bytes:
             return bytes(32)
 
-    settings = tls12(groups=(group,))
     return middle(
         lambda _, data: data,
-        client_config(**settings),
-        server_config(**settings, generate_key=lambda _: Exchange()),
+        client_config(**tls12(groups=(group,))),
+        server12(group, generate_key=lambda _: Exchange()),
     )
 
 
@@ -86,7 +89,7 @@ def test_points_of_small_order_in_tls_1_2(group: int, share: bytes) -> None:
 @pytest.mark.parametrize("group", CLASSICAL)
 def test_no_share_is_used_twice_in_tls_1_2(group: int) -> None:
     """Reuse is what makes invalid-curve and Raccoon-like attacks pay, and links connections."""
-    client, server = client_config(**tls12(groups=(group,))), server_config(**tls12(groups=(group,)))
+    client, server = client_config(**tls12(groups=(group,))), server12(group)
     shares = set()
     for _ in range(3):
         connected = pair(client, server).done()

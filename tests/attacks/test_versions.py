@@ -214,7 +214,6 @@ STRIPPED: dict[str, Edit] = {
     "the name": without_extension(0),
     "extended_main_secret": without_extension(23),
     "the ticket": without_extension(35),
-    "renegotiation_info": without_extension(0xFF01),
 }
 
 
@@ -233,6 +232,17 @@ def test_whatever_is_taken_out_of_the_offer_is_noticed_in_tls_1_2(edit: Edit, em
     assert not attacked.client.handshake_done
     error = attacked.errors[Side.SERVER]
     assert error.alert in (A.BAD_RECORD_MAC, A.DECRYPT_ERROR), error
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_a_renegotiation_that_is_no_longer_secure_is_noticed(allowed: bool) -> None:
+    """At once, unless the client bears servers without RFC 5746: then by Finished, as any other change."""
+    client = client_config(**tls12(require_secure_renegotiation=not allowed))
+    attacked = middle(edit_client_hello(without_extension(0xFF01)), client, server_config(**tls12())).run()
+    if allowed:
+        assert attacked.errors[Side.SERVER].alert == A.BAD_RECORD_MAC
+    else:
+        assert_refused(attacked, Side.CLIENT, A.HANDSHAKE_FAILURE, "no-secure-renegotiation")
 
 
 STRIPPED_13: dict[str, Edit] = {
@@ -259,7 +269,7 @@ def test_a_key_exchange_in_a_group_that_was_not_offered_is_refused() -> None:
 
     def change(raw: bytes) -> tuple[bytes]:
         message = ServerKeyExchange.parse(raw)
-        message.group = NamedGroup.SECP256R1
+        message.group = NamedGroup.X448
         return (message.encode(),)
 
     attack = replace_messages(Side.SERVER, H.SERVER_KEY_EXCHANGE, change)

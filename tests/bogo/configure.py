@@ -8,10 +8,11 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from glasslock.registry import CertificateType, CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme
-from glasslock.tls import ClientConfig, ECHKey, Limits, MemoryReplayGuard, ServerConfig, TicketKeys
+from glasslock.tls import ClientConfig, ECHKey, Limits, MemoryReplayGuard, MemorySessionStore, ServerConfig, TicketKeys
 from glasslock.tls.config import DEFAULT_SUITES_12, DEFAULT_SUITES_13
 from glasslock.tls.ech.config import read_config_list
 from glasslock.tls.keys.signatures import SCHEMES
+from glasslock.tls.session import SessionStore
 
 from . import compression
 from .credentials import Credentials
@@ -63,11 +64,26 @@ class Fleet:
     clock: Clock = field(default_factory=Clock)
     ticket_keys: TicketKeys = field(init=False)
     replay_guard: MemoryReplayGuard = field(init=False)
+    session_store: MemorySessionStore = field(init=False)
     verified: bool = True  # how the last certificate was judged; who shows none is not judged
 
     def __post_init__(self) -> None:
         self.ticket_keys = TicketKeys(clock=self.clock)
         self.replay_guard = MemoryReplayGuard(clock=self.clock)
+        self.session_store = MemorySessionStore(clock=self.clock)
+
+
+class Noted:
+    """A store of sessions that tells the story when one is put there."""
+
+    def __init__(self, store: SessionStore, story: Story) -> None:
+        self._story = story
+        self._store = store
+        self.get = store.get
+
+    def put(self, session_id: bytes, content: bytes, lifetime: float) -> None:
+        self._story.session_stored = True
+        self._store.put(session_id, content, lifetime)
 
 
 def common(
@@ -111,9 +127,11 @@ def client_config(
         key_shares=key_shares(settings),
         request_ocsp=settings.enable_ocsp_stapling,
         request_scts=settings.enable_signed_cert_timestamps,
-        ignore_hello_requests=settings.renegotiate_ignore,
         grease=settings.enable_grease,
         permute_extensions=settings.permute_extensions,
+        session_tickets=not settings.no_ticket,
+        require_secure_renegotiation=settings.no_legacy_server_connect,
+        ignore_hello_requests=settings.renegotiate_ignore,
         own_certificate_types=tuple(settings.available_client_cert_types) or None,
         ech_grease=settings.enable_ech_grease,
         require_ech=settings.reject_unusable_ech_config,
@@ -136,6 +154,7 @@ def server_config(
         ech_keys=ech_keys(settings),
         max_early_data=MAX_EARLY_DATA if settings.enable_early_data else 0,
         replay_guard=fleet.replay_guard,
+        session_store=Noted(fleet.session_store, story),
         early_data_window=60.0,
         choose_credential=decisions.chooser,
         grease=True,  # BoringSSL's tickets always have some

@@ -65,10 +65,12 @@ class Credentials:
             if isinstance(known, tuple):
                 if agreed.external_psk in [psk.identity for psk in known]:
                     return number
-            elif agreed.credential is not None and known.chain == agreed.credential.chain:
-                # What is stapled to it may have been replaced.
-                if known.signature_schemes == agreed.credential.signature_schemes:
-                    return number
+            # What is stapled to it may have been replaced.
+            elif agreed.credential is not None and (known.chain, known.signature_schemes) == (
+                agreed.credential.chain,
+                agreed.credential.signature_schemes,
+            ):
+                return number
         return -1
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from glasslock.errors import ConfigurationError, ConnectionTruncated, PeerAlert, TLSError
-from glasslock.registry import AlertDescription, CertificateType, ExtensionType, ProtocolVersion
+from glasslock.registry import AlertDescription, CertificateType, ExtensionType, HandshakeType, ProtocolVersion
 from glasslock.tls.handshake.agreed import Agreed
 
 from .story import Story
@@ -79,10 +79,41 @@ def _psk_unknown(_: TLSError, __: Agreed, story: Story) -> str:
     return "NO_SUPPORTED_PSK_MODE" if no_mode else "PSK_IDENTITY_NOT_FOUND"
 
 
-def _compression(error: TLSError, agreed: Agreed, __: Story) -> str:
-    if "client" in error.message.lower():
-        return "INVALID_COMPRESSION_LIST"
-    return "DECODE_ERROR" if agreed.version >= ProtocolVersion.TLS_1_3 else "UNSUPPORTED_COMPRESSION_ALGORITHM"
+def _compression(error: TLSError, agreed: Agreed, _: Story) -> str:
+    if error.message.startswith("the server"):
+        return "UNSUPPORTED_COMPRESSION_ALGORITHM" if agreed.version == ProtocolVersion.TLS_1_2 else "DECODE_ERROR"
+    return "INVALID_COMPRESSION_LIST"
+
+
+def _no_common_scheme(_: TLSError, agreed: Agreed, story: Story) -> str:
+    """In TLS 1.2 BoringSSL's server looks for a cipher suite that goes with signature and certificate."""
+    server = HandshakeType.CLIENT_HELLO in story.received
+    return (
+        "NO_SHARED_CIPHER" if agreed.version == ProtocolVersion.TLS_1_2 and server else "NO_COMMON_SIGNATURE_ALGORITHMS"
+    )
+
+
+def _unexpected_message(error: TLSError, _: Agreed, __: Story) -> str:
+    return "UNEXPECTED_RECORD" if "ChangeCipherSpec" in error.message else "UNEXPECTED_MESSAGE"
+
+
+def _session_id_echo(_: TLSError, __: Agreed, story: Story) -> str:
+    """The server may have seen our session, which is no session for TLS 1.2, or nothing but an outer hello."""
+    other = story.offered_version == ProtocolVersion.TLS_1_3 and "ech" not in story.decisions
+    return "OLD_SESSION_VERSION_NOT_RETURNED" if other else "SERVER_ECHOED_INVALID_SESSION_ID"
+
+
+def _certificate_kind(error: TLSError, _: Agreed, __: Story) -> str:
+    return "UNSUPPORTED_ALGORITHM" if "rsassa-pss" in error.message else "WRONG_CERTIFICATE_TYPE"
+
+
+def _no_certificate(_: TLSError, agreed: Agreed, __: Story) -> str:
+    return "DECODE_ERROR" if agreed.version == ProtocolVersion.TLS_1_2 else "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+
+
+def _version_not_offered(error: TLSError, _: Agreed, __: Story) -> str:
+    """In supported_versions a server says TLS 1.3 or nothing."""
+    return "UNEXPECTED_EXTENSION" if "tls_1_2" in error.message else "UNSUPPORTED_PROTOCOL"
 
 
 def _legacy_version(_: TLSError, agreed: Agreed, __: Story) -> str:
@@ -107,6 +138,7 @@ _SINCE_SSL_3 = frozenset({0, 10, 20, 30, 40, 41, 42, 43, 44, 45, 46, 47})
 NAMES: dict[str, str | Callable[[TLSError, Agreed, Story], str]] = {
     # records
     "not-tls": "WRONG_VERSION_NUMBER",
+    "record-version": "WRONG_VERSION_NUMBER",
     "http-request": "HTTP_REQUEST",
     "https-proxy-request": "HTTPS_PROXY_REQUEST",
     "record-too-long": "ENCRYPTED_LENGTH_TOO_LONG",
@@ -134,7 +166,8 @@ NAMES: dict[str, str | Callable[[TLSError, Agreed, Story], str]] = {
     "decode-error": _form,
     "bad-server-name": _form,
     "message-too-large": "EXCESSIVE_MESSAGE_SIZE",
-    "unexpected-message": "UNEXPECTED_MESSAGE",
+    "unexpected-message": _unexpected_message,
+    "no-renegotiation": "NO_RENEGOTIATION",
     "unwanted-certificate-request": "UNEXPECTED_MESSAGE",
     "second-hello-retry-request": "UNEXPECTED_MESSAGE",
     "bad-finished": "DIGEST_CHECK_FAILED",
@@ -163,27 +196,25 @@ NAMES: dict[str, str | Callable[[TLSError, Agreed, Story], str]] = {
     "early-data-version": "WRONG_VERSION_ON_EARLY_DATA",
     # what was agreed, or not
     "unsupported-version": "UNSUPPORTED_PROTOCOL",
-    "version-not-offered": "UNSUPPORTED_PROTOCOL",
+    "version-not-offered": _version_not_offered,
     "legacy-version": _legacy_version,
     "downgrade": "TLS13_DOWNGRADE",
     "inappropriate-fallback": "INAPPROPRIATE_FALLBACK",
     "no-common-suite": "NO_SHARED_CIPHER",
     "suite-not-offered": "WRONG_CIPHER_RETURNED",
     "compression": _compression,
-    "session-id-echo": "SERVER_ECHOED_INVALID_SESSION_ID",
+    "session-id-echo": _session_id_echo,
+    "point-formats": "ERROR_PARSING_EXTENSION",
+    "no-secure-renegotiation": "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+    "resumed-ems-mismatch": "RESUMED_EMS_SESSION_WITHOUT_EMS_EXTENSION",
+    "resumed-ems-added": "RESUMED_NON_EMS_SESSION_WITH_EMS_EXTENSION",
+    "no-common-curve": "WRONG_CURVE",
     "no-common-group": "NO_SHARED_GROUP",
     "wrong-group": "WRONG_CURVE",
     "bad-key-share": "BAD_ECPOINT",
     "duplicate-key-share": "DUPLICATE_KEY_SHARE",
     "no-application-protocol": "NO_APPLICATION_PROTOCOL",
     "alpn-not-offered": "INVALID_ALPN_PROTOCOL",
-    # only in TLS 1.2
-    "no-renegotiation": "NO_RENEGOTIATION",
-    "renegotiation-mismatch": "RENEGOTIATION_MISMATCH",
-    "resumed-suite": "OLD_SESSION_CIPHER_NOT_RETURNED",
-    "resumed-ems-mismatch": "RESUMED_EMS_SESSION_WITHOUT_EMS_EXTENSION",
-    "resumed-ems-added": "RESUMED_NON_EMS_SESSION_WITH_EMS_EXTENSION",
-    "wrong-certificate-type": "WRONG_CERTIFICATE_TYPE",
     # HelloRetryRequest
     "empty-hello-retry-request": "EMPTY_HELLO_RETRY_REQUEST",
     "retry-wrong-group": "WRONG_CURVE",
@@ -191,9 +222,11 @@ NAMES: dict[str, str | Callable[[TLSError, Agreed, Story], str]] = {
     "retry-version-changed": "SECOND_SERVERHELLO_VERSION_MISMATCH",
     "retry-suite-changed": "WRONG_CIPHER_RETURNED",
     # who the peer is
-    "no-common-signature-scheme": "NO_COMMON_SIGNATURE_ALGORITHMS",
+    "no-common-signature-scheme": _no_common_scheme,
     "no-matching-issuer": "NO_MATCHING_ISSUER",
-    "no-certificate": "PEER_DID_NOT_RETURN_A_CERTIFICATE",
+    "no-certificate": _no_certificate,
+    "wrong-certificate-type": _certificate_kind,
+    "certificate-curve": "BAD_ECC_CERT",
     "certificate-required": "PEER_DID_NOT_RETURN_A_CERTIFICATE",
     "unreadable-certificate": "CANNOT_PARSE_LEAF_CERT",
     "key-usage": "KEY_USAGE_BIT_INCORRECT",

@@ -54,6 +54,8 @@ def _export(channel: Channel, settings: Settings, story: Story) -> None:
         context = settings.export_context.encode("latin-1") if settings.use_export_context else None
         length = settings.export_keying_material
         channel.write(channel.connection.export_keying_material(settings.export_label, length, context))
+    if settings.tls_unique:
+        channel.write(channel.connection.tls_unique())
     if settings.export_traffic_secrets:
         read, write = story.traffic_secrets(settings.server)
         channel.write(len(read).to_bytes(2, "little") + read + write)

@@ -10,6 +10,7 @@ from glasslock.registry import ExtensionType, HandshakeType, ProtocolVersion
 from glasslock.tls.handshake.agreed import Agreed
 from glasslock.tls.wire import extensions as ext
 from glasslock.tls.wire.messages import CertificateRequest, ClientHello
+from glasslock.tls.wire.messages12 import CertificateRequest12
 
 from .channel import Channel
 from .checks import expect
@@ -44,6 +45,8 @@ class Expectations:
         self._check_parameters()
         self._check_offer()
         self._check_peer(verified)
+        if not self.resuming and (settings.expect_session_id or settings.expect_no_session_id):
+            expect("a session by id", self.story.session_stored, settings.expect_session_id)
         if early:
             return
         if settings.expect_accept_early_data or settings.expect_reject_early_data:
@@ -71,6 +74,8 @@ class Expectations:
             expect("extended main secret", agreed.extended_main_secret, True)
         if settings.expect_secure_renegotiation or settings.expect_no_secure_renegotiation:
             expect("RFC 5746", agreed.secure_renegotiation, settings.expect_secure_renegotiation)
+        if settings.expect_total_renegotiations:
+            expect("renegotiations", 0, settings.expect_total_renegotiations)
         if self.resuming and settings.expect_ticket_age_skew:
             expect("ticket age skew", agreed.ticket_age_skew, settings.expect_ticket_age_skew)
         if settings.expect_selected_credential is not None:
@@ -85,13 +90,12 @@ class Expectations:
             offered = tuple(name.decode("latin-1") for name in ext.read_protocols(data))
             expect("offered protocols", offered, split_protocols(settings.expect_advertised_alpn))
         if settings.expect_peer_verify_pref:
-            extensions = self._hello.extensions if settings.server else self._request.extensions
-            schemes = ext.read_u16_vector(extensions[ExtensionType.SIGNATURE_ALGORITHMS], "signature_algorithms")
-            expect("the peer's signature schemes", list(schemes), settings.expect_peer_verify_pref)
+            expect("the peer's signature schemes", list(self._schemes), settings.expect_peer_verify_pref)
         if settings.expect_client_ca_list:
-            data = self._request.extensions.get(ExtensionType.CERTIFICATE_AUTHORITIES)
-            named = ext.read_certificate_authorities(data) if data else ()
-            expect("the server's authorities", named, authorities(settings.expect_client_ca_list))
+            expect("the server's authorities", self._named, authorities(settings.expect_client_ca_list))
+        if settings.expect_certificate_types:
+            types = bytes(self._request12.certificate_types)
+            expect("the server's certificate types", types, settings.expect_certificate_types)
 
     @property
     def _hello(self) -> ClientHello:
@@ -100,6 +104,26 @@ class Expectations:
     @property
     def _request(self) -> CertificateRequest:
         return CertificateRequest.parse(self.story.received[HandshakeType.CERTIFICATE_REQUEST])
+
+    @property
+    def _request12(self) -> CertificateRequest12:
+        return CertificateRequest12.parse(self.story.received[HandshakeType.CERTIFICATE_REQUEST])
+
+    @property
+    def _schemes(self) -> tuple[int, ...]:
+        """The signature schemes that the peer said it can check."""
+        if self.agreed.version < ProtocolVersion.TLS_1_3 and not self.settings.server:
+            return self._request12.schemes
+        extensions = self._hello.extensions if self.settings.server else self._request.extensions
+        return ext.read_u16_vector(extensions[ExtensionType.SIGNATURE_ALGORITHMS], "signature_algorithms")
+
+    @property
+    def _named(self) -> tuple[bytes, ...]:
+        """The authorities that the server named when it asked for a certificate."""
+        if self.agreed.version < ProtocolVersion.TLS_1_3:
+            return self._request12.authorities
+        data = self._request.extensions.get(ExtensionType.CERTIFICATE_AUTHORITIES)
+        return ext.read_certificate_authorities(data) if data else ()
 
     def _check_peer(self, verified: bool) -> None:
         settings, agreed = self.settings, self.agreed
@@ -125,19 +149,16 @@ class Expectations:
             expect("a certificate from the peer", bool(agreed.peer_chain), True)
 
     def check_session(self) -> None:
-        """A client has to have got a ticket by the end, or none."""
+        """A client has to have got a session by the end, or none."""
         settings, session = self.settings, self.channel.session
         if settings.server:
             return
-        agreed = self.agreed
-        if agreed.version < ProtocolVersion.TLS_1_3:
-            # It comes with the handshake, and with a resumption only if that renews it.
-            wanted = not settings.expect_no_session and (not agreed.resumed or settings.expect_ticket_renewal)
-            expect("a session", session is not None, wanted)
-            return
-        wanted = not settings.expect_no_session and not settings.shim_shuts_down
-        expect("a ticket", session is not None, wanted)
-        if session is not None:
+        if self.agreed.version >= ProtocolVersion.TLS_1_3:  # tickets come after the handshake, if there is time
+            wanted = not settings.shim_shuts_down
+        else:
+            wanted = not self.agreed.resumed or settings.expect_ticket_renewal
+        expect("a session", session is not None, wanted and not settings.expect_no_session)
+        if session is not None and self.agreed.version >= ProtocolVersion.TLS_1_3:
             supported = session.max_early_data > 0
             expect("a ticket for early data", supported, settings.expect_ticket_supports_early_data)
 

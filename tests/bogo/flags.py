@@ -72,6 +72,7 @@ class Settings:
     export_context: str = ""
     use_export_context: bool = False
     export_traffic_secrets: bool = False
+    tls_unique: bool = False
 
     # what both sides offer
     min_version: int = 0
@@ -89,7 +90,6 @@ class Settings:
     enable_early_data: bool = False
     max_send_fragment: int = 0
     max_cert_list: int = 0
-    renegotiate_ignore: bool = False
     install_cert_compression_algs: bool = False
     install_one_cert_compression_alg: int = 0
     use_ocsp_callback: bool = False
@@ -110,6 +110,8 @@ class Settings:
     ech_config_list: bytes = b""
     enable_ech_grease: bool = False
     reject_unusable_ech_config: bool = False
+    renegotiate_ignore: bool = False
+    no_legacy_server_connect: bool = False
 
     # the server
     require_any_client_certificate: bool = False
@@ -142,6 +144,7 @@ class Settings:
     expect_peer_rpk_sha256: bytes = b""
     expect_peer_verify_pref: list[int] = field(default_factory=list)
     expect_client_ca_list: str = ""
+    expect_certificate_types: bytes = b""
     expect_ocsp_response: bytes = b""
     expect_signed_cert_timestamps: bytes = b""
     expect_verify_result: bool = False
@@ -164,6 +167,7 @@ class Settings:
     expect_extended_master_secret: bool = False
     expect_secure_renegotiation: bool = False
     expect_no_secure_renegotiation: bool = False
+    expect_total_renegotiations: int = 0
     expect_msg_callback: str = ""
 
     credential: CredentialSettings = field(default_factory=CredentialSettings)
@@ -179,6 +183,7 @@ WITHOUT_EFFECT = {
     "set-ocsp-in-callback": "a stapled response belongs to its certificate, whoever chooses that",
     "no-tls1": "TLS 1.0 is never spoken",
     "no-tls11": "TLS 1.1 is never spoken",
+    "forbid-renegotiation-after-handshake": "there is no renegotiation at any time",
 }
 
 NEW_CREDENTIAL = {"new-x509-credential": "x509", "new-psk-credential": "psk", "new-rpk-credential": "rpk"}

@@ -13,8 +13,8 @@ from glasslock.errors import GlasslockError
 from glasslock.tls import ClientConnection, ServerConnection, Session
 from glasslock.tls.handshake.agreed import Agreed
 
-from .checks import Failed
 from .channel import Channel, EarlyDataRejected, connect
+from .checks import Failed
 from .configure import Fleet, client_config, server_config
 from .credentials import Credentials
 from .decisions import Decisions
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str], output: TextIO, errors: TextIO) -> int:
     except GlasslockError as problem:
         errors.write(f"{boring_names(problem, last.agreed, last.story)}\n{type(problem).__name__}: {problem}\n")
         return FAILURE
-    except Exception:  # a bug of ours: the runner shows it
+    except Exception:  # noqa: BLE001 - a bug of ours: the runner shows it
         traceback.print_exc(file=errors)
         return FAILURE
     return SUCCESS
@@ -76,6 +76,7 @@ def one_connection(
 ) -> Session | None:
     """Returns the session that the connection leaves."""
     story, decisions, credentials = last.story, Decisions(settings), Credentials(settings)
+    story.offered_version = session.version if session is not None else 0
     story.on_early_data_refused = lambda: decisions.go_on_with(retry)
     engine = make_engine(settings, fleet, story, credentials, decisions, session)
     last.agreed = engine.agreed
@@ -98,7 +99,7 @@ def one_connection(
         exchange(Expectations(retry, channel, story, credentials, resuming), verified, retrying=True)
     finally:
         channel.hang_up()
-    return channel.session or session
+    return channel.session
 
 
 def make_engine(

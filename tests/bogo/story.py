@@ -26,6 +26,8 @@ class Story:
         self.messages: list[str] = []  # as BoringSSL's message callback would list them
         self.received: dict[int, bytes] = {}  # the last handshake message of each type
         self.last_received = -1  # its type
+        self.session_stored = False  # on the server, under an id
+        self.offered_version = 0  # of the session that the client offers
         self.on_early_data_refused: Callable[[], None] = lambda: None
         self._secrets: dict[str, bytes] = {}
 
@@ -38,7 +40,9 @@ class Story:
             case MessageSent():
                 self.messages.append(f"write hs {record.raw[0]}")
             case InnerHello():
-                self.messages.append("read clienthelloinner" if record.side is Side.SERVER else "write clienthelloinner")
+                self.messages.append(
+                    "read clienthelloinner" if record.side is Side.SERVER else "write clienthelloinner"
+                )
             case MessageReceived():
                 self.last_received = record.raw[0]
                 self.received[record.raw[0]] = record.raw

@@ -26,6 +26,7 @@ from .minted import credential
 
 TLS_1_3 = 0x0304
 X25519 = 0x001D  # quick to generate, so the group of every test that is not about groups
+CURVES = (0x0017, 0x0018, 0x0019)  # that the certificates' keys are on, which TLS 1.2 has to hear (RFC 8422)
 
 
 class Clock:
@@ -47,11 +48,11 @@ def client_config(**changes: Any) -> ClientConfig:
     settings: dict[str, Any] = {
         "versions": (TLS_1_3,),
         "verifier": DangerousAcceptAnyCertificate(),
-        "groups": (X25519,),
         "clock": Clock(),
         "random": seeded(1),
-    }
-    return ClientConfig(**settings | changes)
+    } | changes
+    settings.setdefault("groups", (X25519,) if settings["versions"] == (TLS_1_3,) else (X25519, *CURVES))
+    return ClientConfig(**settings)
 
 
 def server_config(**changes: Any) -> ServerConfig:

@@ -71,7 +71,7 @@ def test_a_message_is_refused_by_its_header() -> None:
 def test_the_longest_client_hello_is_taken() -> None:
     """Every list as long as it can be (RFC 9846 section 4.2.2), in TLS 1.2 where compression may be a list too."""
     hello = ClientHello(bytes(32), bytes(32), (0x0A0A,) * 32766 + (0xC02B,), {}, 0x0303, bytes(255))
-    hello.extensions = {13: b"\0\2\4\3", 0x4321: b""}
+    hello.extensions = {10: b"\0\2\0\x17", 13: b"\0\2\4\3", 0x4321: b""}
     hello.extensions[0x4321] = bytes(131_396 - len(hello.body()))
     assert len(hello.encode()) == 4 + 131_396
     connected = pair(server=server_config(versions=(0x0303,), groups=(0x17,)))

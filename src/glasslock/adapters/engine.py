@@ -18,7 +18,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from cryptography import x509
 
 from ..errors import ConnectionTruncated, GlasslockError, NegotiationFailed, TLSError
-from ..registry import AlertDescription
+from ..registry import AlertDescription, ProtocolVersion
 from ..tls import ClientConnection, Connection, Credential, ServerConfig, ServerConnection, Session
 from ..tls.config import ClientHelloInfo
 from ..tls.handshake.choices import from_config
@@ -280,15 +280,17 @@ class Engine:
         return connection.agreed.alpn if connection is not None else None
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """`tls-exporter` (RFC 9266) or `tls-server-end-point` (RFC 5929); None before the handshake.
+        """`tls-unique`, `tls-server-end-point` (RFC 5929) or `tls-exporter` (RFC 9266); None before the handshake.
 
-        `tls-unique` is not defined for TLS 1.3, and not safe in every TLS 1.2: it is never available.
+        `tls-unique` is not defined for TLS 1.3: there it is None.
         """
         if cb_type not in ("tls-unique", "tls-exporter", "tls-server-end-point"):
             raise ValueError(f"{cb_type!r} channel binding type not implemented")
         connection = self._done()
-        if connection is None or cb_type == "tls-unique":
+        if connection is None:
             return None
+        if cb_type == "tls-unique":
+            return connection.tls_unique() if connection.agreed.version == ProtocolVersion.TLS_1_2 else None
         if cb_type == "tls-exporter":
             return connection.channel_binding()
         chain = connection.agreed.own_chain if self.server_side else connection.agreed.peer_chain

@@ -58,6 +58,7 @@ class Settings:
         return self.key_logs[path]
 
 
+_LEGACY_SERVER_CONNECT = 0x4  # ssl.OP_LEGACY_SERVER_CONNECT, which Python has a name for since 3.12
 _OPENSSL_TICKETS = 2  # OpenSSL's default; one is enough for one later connection
 
 
@@ -68,6 +69,8 @@ def client_config(context: ssl.SSLContext, settings: Settings, observer: Observe
         "verifier": _server_verifier(context, settings),
         "credentials": tuple(settings.credentials.values()),
         "post_handshake_auth": context.post_handshake_auth,
+        "session_tickets": not context.options & ssl.OP_NO_TICKET,
+        "require_secure_renegotiation": not context.options & _LEGACY_SERVER_CONNECT,
     }
     return ClientConfig(**values | settings.engine)
 

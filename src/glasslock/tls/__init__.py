@@ -28,7 +28,7 @@ from .events import (
 )
 from .importer import import_psk
 from .raw_keys import PinnedRawKeys, RawKeyVerifier
-from .session import ExternalPsk, MemoryReplayGuard, Session, TicketKeys
+from .session import ExternalPsk, MemoryReplayGuard, MemorySessionStore, Session, TicketKeys
 
 __all__ = [
     "CertificateDeclined",
@@ -47,6 +47,7 @@ __all__ = [
     "HandshakeDone",
     "Limits",
     "MemoryReplayGuard",
+    "MemorySessionStore",
     "PeerClosed",
     "PinnedRawKeys",
     "RawKeyVerifier",

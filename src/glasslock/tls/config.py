@@ -213,6 +213,9 @@ class ClientConfig(Config):
     request_scts: bool = False
     ticket_request: tuple[int, int] | None = None  # wanted for a new session, for a resumption (RFC 9149)
     require_extended_main_secret: bool = False  # TLS 1.2: RFC 7627
+    session_tickets: bool = True  # TLS 1.2: ask for tickets; without them a server may remember us by session id
+    # TLS 1.2: RFC 5746. To a server without it somebody on the path can say things in our name, before we do.
+    require_secure_renegotiation: bool = True
     ignore_hello_requests: bool = False  # TLS 1.2: pass over requests to renegotiate instead of ending
     permute_extensions: bool = False  # another order of extensions in each ClientHello
     ech_grease: bool = False  # where no ECH key is known, look as if there were one (RFC 9849 section 6.2)
@@ -227,6 +230,15 @@ class ClientConfig(Config):
             _require_known("own_certificate_types", self.own_certificate_types, frozenset(CertificateType))
         if self.key_shares is not None and not set(self.key_shares) <= set(self.groups):
             raise ConfigurationError("key_shares may only name groups that are offered (RFC 9846 section 4.3.8)")
+        if not self.offered_groups:
+            raise ConfigurationError("TLS 1.2 alone needs a group that is not post-quantum")
+
+    @cached_property
+    def offered_groups(self) -> tuple[int, ...]:
+        """TLS 1.2 has no key exchange for the post-quantum ones."""
+        if ProtocolVersion.TLS_1_3 in self.versions:
+            return self.groups
+        return tuple(group for group in self.groups if group in key_groups.CLASSICAL)
 
     @cached_property
     def own_types(self) -> tuple[int, ...]:
@@ -270,6 +282,8 @@ class ClientHelloInfo:
     certificate_types: tuple[int, ...] = (CertificateType.X509,)  # that the client can make use of
     signatures: frozenset[str] = frozenset({"ecdsa", "rsa"})  # what a common TLS 1.2 suite can be signed with
     key_transport: bool = False  # a common TLS 1.2 suite wants an RSA key that decrypts, and no signature
+    # In TLS 1.2 these are also the curves that ECDSA keys may be on; None: the client did not say.
+    groups: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -433,6 +433,15 @@ class Connection:
             raise ConfigurationError("without extended_main_secret there is no channel binding (RFC 9266 section 4.2)")
         return self.export_keying_material("EXPORTER-Channel-Binding", 32, b"")
 
+    def tls_unique(self) -> bytes:
+        """`tls-unique` of this TLS 1.2 connection, 12 bytes (RFC 5929 section 3); TLS 1.3 has `channel_binding`.
+
+        Resumptions have extended_main_secret here, without which it would not be unique (RFC 7627 section 1).
+        """
+        if not self._hs.application_data or not self._hs.agreed.first_finished:
+            raise ConfigurationError("tls-unique is there once a handshake of TLS 1.2 is done (RFC 5929 section 3)")
+        return self._hs.agreed.first_finished
+
     def _export(self, secret: bytes, label: str, length: int, context: bytes) -> bytes:
         if not secret:
             raise ConfigurationError("there is nothing to export from yet")

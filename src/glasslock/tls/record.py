@@ -41,6 +41,7 @@ Listener = Callable[[int, int, bool, str, bytes], None]
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 _CONTENT_TYPES: Final = frozenset(int(kind) for kind in ContentType)
+_NO_PROGRESS: Final = frozenset({CHANGE_CIPHER_SPEC, int(ContentType.ALERT)})  # between empty records
 _SMALL: Final = 2048  # bytes that are copied faster than looked at through a view
 _SEQUENCE_LIMIT: Final = (1 << 64) - 1
 
@@ -116,6 +117,7 @@ class RecordReader:
         "protection",
         "skippable",
         "tls13",
+        "version",
     )
 
     def __init__(self) -> None:
@@ -126,6 +128,7 @@ class RecordReader:
         self.protection: Protection | None = None
         self.listener: Listener | None = None
         self.tls13 = False  # set once the version is agreed
+        self.version = b""  # that every record has to carry: TLS 1.3 ignores it, and before that it is not agreed
         # Bytes of refused 0-RTT data that may still be passed over (RFC 9846 section 4.3.10); None: none at all.
         self.skippable: int | None = None
         self.mid_message = False  # whether the last record left a handshake message unfinished
@@ -174,8 +177,10 @@ class RecordReader:
 
     def _read_protected(self, protection: Protection, header: Received, body: Received) -> Record | None:
         """The content of one record; None if it is to be passed over."""
-        if not self.tls13 and header[0] == CHANGE_CIPHER_SPEC and len(body) == 1:
-            raise unexpected("unexpected-change-cipher-spec", "a second ChangeCipherSpec")
+        if not self.tls13:
+            self._check_version(header)
+            if header[0] == CHANGE_CIPHER_SPEC and len(body) == 1:
+                raise unexpected("unexpected-change-cipher-spec", "a second ChangeCipherSpec")
         try:
             record = protection.open(header, body)
         except BadRecordMac:
@@ -204,6 +209,7 @@ class RecordReader:
     def _read_unprotected(self, outer: int, raw: bytes) -> Record | None:
         """Before there are keys, and the two kinds of record that TLS 1.3 leaves in plaintext after that."""
         body = raw[HEADER_LENGTH:]
+        self._check_version(raw)
         if self.protection is None:
             if self.skippable is not None and outer == APPLICATION_DATA:
                 self._skip(len(body))
@@ -219,9 +225,18 @@ class RecordReader:
             self.listener(outer, len(body), False, "plaintext", raw)
         return outer, body
 
+    def _check_version(self, header: Received) -> None:
+        if self.version and header[1:3] != self.version:
+            raise PeerMisbehaved(
+                AlertDescription.PROTOCOL_VERSION,
+                "record-version",
+                f"a record of version 0x{bytes(header[1:3]).hex()} in a connection of 0x{self.version.hex()}",
+                "RFC 5246 section 6.2.1",
+            )
+
     def _count_empty(self, content_type: int, fragment: bytes) -> None:
         if fragment:
-            if content_type != CHANGE_CIPHER_SPEC:
+            if content_type not in _NO_PROGRESS:
                 self._empty = 0
             return
         if content_type != APPLICATION_DATA:

@@ -163,7 +163,7 @@ def test_a_certificate_that_cannot_be_read() -> None:
 @pytest.mark.parametrize(
     ("edit", "alert", "code"),
     [
-        (setting(group=NamedGroup.SECP256R1), A.ILLEGAL_PARAMETER, "wrong-group"),
+        (setting(group=NamedGroup.X448), A.ILLEGAL_PARAMETER, "wrong-group"),
         (setting(group=NamedGroup.X25519MLKEM768), A.ILLEGAL_PARAMETER, "wrong-group"),
         (setting(scheme=SignatureScheme.ECDSA_SHA1), A.ILLEGAL_PARAMETER, "wrong-signature-type"),
         (setting(scheme=SignatureScheme.RSA_PSS_RSAE_SHA256), A.ILLEGAL_PARAMETER, "wrong-signature-type"),

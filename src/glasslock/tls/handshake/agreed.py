@@ -39,6 +39,7 @@ class Agreed:
     exporter_secret: bytes = field(default=b"", repr=False)
     early_exporter_secret: bytes = field(default=b"", repr=False)
     main_secret: bytes = field(default=b"", repr=False)  # TLS 1.2
+    first_finished: bytes = b""  # TLS 1.2: its verify_data
     peer_record_size_limit: int | None = None
 
     @property

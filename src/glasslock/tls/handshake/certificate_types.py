@@ -75,11 +75,9 @@ def choose_client_type(hs: Handshake, config: ServerConfig, wishes: ClientWishes
 def answer_certificate_types(hs: Handshake, wishes: ClientWishes, asked: bool) -> Extensions:
     """To who asked what we show, or showed in the handshake that is resumed; and what we ask for, if we ask."""
     found: Extensions = {}
-    if (
-        wishes.server_certificate_types is not None
-        and hs.agreed.own_certificate_type in wishes.server_certificate_types
-    ):
-        found[_E.SERVER_CERTIFICATE_TYPE] = u8(hs.agreed.own_certificate_type)
+    ours = hs.agreed.own_certificate_type
+    if hs.agreed.external_psk is None and ours in (wishes.server_certificate_types or ()):
+        found[_E.SERVER_CERTIFICATE_TYPE] = u8(ours)
     if wishes.client_certificate_types is not None and asked:
         found[_E.CLIENT_CERTIFICATE_TYPE] = u8(hs.agreed.peer_certificate_type)
     return found

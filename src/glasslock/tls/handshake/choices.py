@@ -8,10 +8,11 @@ from types import NoneType
 from typing import Any
 
 from ...errors import ConfigurationError, GlasslockError, NegotiationFailed
-from ...registry import AlertDescription
+from ...registry import AlertDescription, ProtocolVersion
 from ...trace import Step
 from ..config import ClientHelloInfo, ServerConfig
 from ..credentials import Credential, best_chain
+from ..keys.signatures import CURVE_OF_KEY, signature_of
 from .authentication import choose_scheme, no_common_scheme
 from .certificate_types import X509_ONLY, no_common_type
 from .client_wishes import ClientWishes
@@ -44,6 +45,7 @@ def choose_credential(
         certificate_types=wishes.server_certificate_types or X509_ONLY,
         signatures=signatures,
         key_transport=key_transport,
+        groups=wishes.groups,
     )
     chooser = config.choose_credential
     if chooser is None:
@@ -60,6 +62,8 @@ def choose_credential(
         )
     if credential.certificate_type not in info.certificate_types:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
+    if not _on_known_curve(credential, info):
+        raise no_common_curve()
     if not (_can_sign(credential, info) or _need_not_sign(credential, info)):
         raise no_common_scheme()
     hs.agreed.own_certificate_type = credential.certificate_type
@@ -82,6 +86,21 @@ def _tell_choice(hs: Handshake, credential: Credential, server_name: str | None)
 def _can_sign(credential: Credential, info: ClientHelloInfo) -> bool:
     """Whether its key can sign in a way that the client can check."""
     return choose_scheme(credential, info.signature_schemes, info.version) is not None
+
+
+def _on_known_curve(credential: Credential, info: ClientHelloInfo) -> bool:
+    """TLS 1.2: an ECDSA key has to be on a curve that the client offers (RFC 8422 section 5.3)."""
+    curve = CURVE_OF_KEY.get(credential.key_kind)
+    return info.version >= ProtocolVersion.TLS_1_3 or curve is None or info.groups is None or curve in info.groups
+
+
+def no_common_curve() -> NegotiationFailed:
+    return NegotiationFailed(
+        AlertDescription.HANDSHAKE_FAILURE,
+        "no-common-curve",
+        "our certificates' keys are on curves that the client does not offer",
+        "RFC 8422 section 5.3",
+    )
 
 
 def _need_not_sign(credential: Credential, info: ClientHelloInfo) -> bool:
@@ -116,7 +135,10 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
     suited = [c for c in config.credentials if c.certificate_type in info.certificate_types]
     if not suited:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
-    suited = [c for c in suited if ("rsa" if c.key_kind.startswith("rsa") else "ecdsa") in info.signatures]
+    suited = [c for c in suited if signature_of(c.key_kind) in info.signatures]
+    if suited and not any(_on_known_curve(c, info) for c in suited):
+        raise no_common_curve()
+    suited = [c for c in suited if _on_known_curve(c, info)]
     usable = [c for c in suited if _can_sign(c, info)] or [c for c in suited if _need_not_sign(c, info)]
     if not usable:
         raise no_common_scheme()

@@ -29,17 +29,19 @@ from collections.abc import Generator
 from typing import Any
 
 from ...errors import NegotiationFailed, PeerMisbehaved
-from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
+from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, name_of
 from ...trace import CertificatesReceived
 from ..config import ClientConfig
 from ..ech.client import end_if_rejected
 from ..events import TicketReceived
 from ..keys import groups as key_groups
+from ..keys.signatures import CURVE_OF_KEY, signature_of
 from ..keys.suites import SUITES_12, Suite12
 from ..session import MAX_TICKET_LIFETIME, Session
 from ..wire import extensions as ext
 from ..wire.messages import CertificateVerify, ServerHello
 from ..wire.messages12 import (
+    CLIENT_CERTIFICATE_TYPES,
     CertificateRequest12,
     CertificateStatus,
     ClientKeyExchange,
@@ -66,6 +68,7 @@ SERVER_HELLO_12 = frozenset(
     {
         _E.SERVER_NAME,
         _E.STATUS_REQUEST,
+        _E.SUPPORTED_GROUPS,  # no server should say them, but some do; it means nothing
         _E.CLIENT_CERTIFICATE_TYPE,
         _E.SERVER_CERTIFICATE_TYPE,
         _E.EC_POINT_FORMATS,
@@ -126,6 +129,13 @@ def accept_hello(hs: Handshake, config: ClientConfig, offer: Offer, hello: Serve
             "RFC 5746 section 3.4",
         )
     agreed.secure_renegotiation = _E.RENEGOTIATION_INFO in found
+    if config.require_secure_renegotiation and not agreed.secure_renegotiation:
+        raise NegotiationFailed(
+            AlertDescription.HANDSHAKE_FAILURE,
+            "no-secure-renegotiation",
+            "the server does not know renegotiation_info: what somebody else said to it before could count as ours",
+            "RFC 5746 section 4.1",
+        )
     for kind in (_E.SERVER_NAME, _E.STATUS_REQUEST, _E.EXTENDED_MAIN_SECRET, _E.SESSION_TICKET):
         if kind in found:
             ext.read_empty(found[kind], kind)
@@ -210,6 +220,7 @@ def full_handshake(
     if isinstance(message, CertificateRequest12):
         request = message
         yield from hs.expect(ServerHelloDone)
+    hs.refuse_unread("something follows ServerHelloDone before our answer")
     yield from verify_peer(hs, config.verifier, kept_certificates(hs, hs.agreed.server_name))
 
     secrets = yield from answer(hs, config, suite, key, share, request)
@@ -244,8 +255,15 @@ def authenticate_server(
     if not key_suits(suite, key.kind):
         raise illegal(
             "wrong-certificate-type",
-            "the server's certificate has a key of another kind than the cipher suite needs",
+            f"the server's certificate has a key of the kind {key.kind}, which does not go with the cipher suite",
             "RFC 5246 section 7.4.2",
+        )
+    curve = CURVE_OF_KEY.get(key.kind)
+    if curve is not None and curve not in config.groups:
+        raise illegal(
+            "certificate-curve",
+            f"the server's certificate has a key on the curve {key.kind}, which was not offered",
+            "RFC 8422 section 5.3",
         )
     if _E.STATUS_REQUEST in hello.extensions and (yield from hs.peek()) == CertificateStatus.type:
         status = yield from hs.expect(CertificateStatus)
@@ -298,7 +316,9 @@ def answer(
     if request is not None:
         kind = hs.agreed.own_certificate_type
         wishes = PeerWishes(request.schemes, certificate_schemes=request.schemes)
-        credential = choose_client_credential(config, kind, wishes, request.authorities, ProtocolVersion.TLS_1_2)
+        asked = {name for number, name in CLIENT_CERTIFICATE_TYPES.items() if number in request.certificate_types}
+        suited = [credential for credential in config.credentials if signature_of(credential.key_kind) in asked]
+        credential = choose_client_credential(hs, suited, wishes, request.authorities, "RFC 5246 section 7.4.6")
         hs.send(certificate12(kind)(credential.chain if credential else ()))
         hs.agreed.credential = credential
     if share is not None:

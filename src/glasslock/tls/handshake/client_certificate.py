@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any
 
-from ...registry import ExtensionType, ProtocolVersion, SignatureScheme
+from ...registry import ExtensionType, SignatureScheme
 from ...trace import Step
 from ..config import ClientConfig
 from ..credentials import Credential, best_chain
@@ -46,17 +46,7 @@ def answer_certificate_request(
     authorities: tuple[bytes, ...] = ()
     if _E.CERTIFICATE_AUTHORITIES in request.extensions:
         authorities = ext.read_certificate_authorities(request.extensions[_E.CERTIFICATE_AUTHORITIES])
-    kind = hs.agreed.own_certificate_type
-    credential = choose_client_credential(config, kind, wishes, authorities, ProtocolVersion.TLS_1_3)
-    hs.decided(
-        "client_certificate",
-        "shown" if credential else "none",
-        offered=wishes.schemes,
-        kind=SignatureScheme,
-        why="the first of ours that the server can check" if credential else "we have none that the server would take",
-        rule="RFC 9846 section 4.5.1.2",
-        step=Step.IDENTIFY,
-    )
+    credential = choose_client_credential(hs, config.credentials, wishes, authorities, "RFC 9846 section 4.5.1.2")
     send_certificate(hs, credential, wishes, request.context)
     if credential is not None:
         hs.agreed.client_signature_scheme = yield from send_certificate_verify(hs, credential, wishes)
@@ -82,15 +72,29 @@ def server_wishes(request: CertificateRequest) -> PeerWishes:
 
 
 def choose_client_credential(
-    config: ClientConfig, kind: int, wishes: PeerWishes, authorities: tuple[bytes, ...], version: int
+    hs: Handshake,
+    credentials: Sequence[Credential],
+    wishes: PeerWishes,
+    authorities: tuple[bytes, ...],
+    rule: str,
 ) -> Credential | None:
     """Among our certificates that the server can check: the first from an authority that it named, else the first."""
     usable = [
         credential
-        for credential in config.credentials
-        if credential.certificate_type == kind
-        and choose_scheme(credential, wishes.schemes, version) is not None
+        for credential in credentials
+        if credential.certificate_type == hs.agreed.own_certificate_type
+        and choose_scheme(credential, wishes.schemes, hs.agreed.version) is not None
         and credential.suits_authorities(authorities)
     ]
     named = [credential for credential in usable if credential.issuers.intersection(authorities)]
-    return best_chain(named or usable, wishes.certificate_schemes)
+    chosen = best_chain(named or usable, wishes.certificate_schemes)
+    hs.decided(
+        "client_certificate",
+        "shown" if chosen else "none",
+        offered=wishes.schemes,
+        kind=SignatureScheme,
+        why="the first of ours that the server can check" if chosen else "we have none that the server would take",
+        rule=rule,
+        step=Step.IDENTIFY,
+    )
+    return chosen

@@ -183,6 +183,8 @@ def offered_session12(hs: Handshake, config: ClientConfig, session: Session | No
     """The session if it is one of TLS 1.2, still fresh, and for this name: at another it would let in its old peer."""
     if session is None or session.version != ProtocolVersion.TLS_1_2:
         return None
+    if session.ticket and not config.session_tickets:
+        return None
     same_name = session.server_name == hs.agreed.server_name
     if session.is_fresh(hs.now()) and same_name and session.cipher_suite in config.suites_12:
         return session
@@ -223,8 +225,9 @@ def _extensions(
         found[_E.EXTENDED_MAIN_SECRET] = b""
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
-        found[_E.SESSION_TICKET] = session12.ticket if session12 is not None else b""
-    found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(grease.groups + config.groups)
+        if config.session_tickets:
+            found[_E.SESSION_TICKET] = session12.ticket if session12 is not None else b""
+    found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(grease.groups + config.offered_groups)
     if config.alpn_protocols:
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
     if config.request_ocsp:

@@ -47,24 +47,29 @@ class ClientWishes:
     opened: OpenedHello | None = None  # ECH: this hello was encrypted, and so will be the next
 
 
-def read_wishes(hello: ClientHello, opened: OpenedHello | None = None) -> ClientWishes:
-    """Every extension that we know, parsed; those that we do not know are ignored."""
+def read_wishes(
+    hello: ClientHello, opened: OpenedHello | None = None, *, versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3,)
+) -> ClientWishes:
+    """Every extension that we know, parsed; those that we do not know are ignored.
+
+    `versions` are ours: where TLS 1.3 will not be spoken, its extensions are among those that we do not know.
+    """
     wishes = ClientWishes(hello, opened=opened)
-    for kind, data in hello.extensions.items():
-        reader = _READERS.get(kind)
+    found = hello.extensions
+    if _E.SUPPORTED_VERSIONS in found:
+        wishes.versions = ext.read_client_versions(found[_E.SUPPORTED_VERSIONS])
+    tls13 = ProtocolVersion.TLS_1_3 in versions and offers_tls13(wishes)
+    for kind, data in found.items():
+        reader = _READERS.get(kind) or (_READERS_13.get(kind) if tls13 else None)
         if reader is not None:
             reader(wishes, data)
-    if _E.PRE_SHARED_KEY in hello.extensions and next(reversed(hello.extensions)) != _E.PRE_SHARED_KEY:
+    if tls13 and _E.PRE_SHARED_KEY in found and next(reversed(found)) != _E.PRE_SHARED_KEY:
         raise illegal("psk-not-last", "pre_shared_key is not the last extension", "RFC 9846 section 4.3.11")
     return wishes
 
 
 def offers_tls13(wishes: ClientWishes) -> bool:
     return wishes.versions is not None and ProtocolVersion.TLS_1_3 in wishes.versions
-
-
-def _versions(wishes: ClientWishes, data: bytes) -> None:
-    wishes.versions = ext.read_client_versions(data)
 
 
 def _server_name(wishes: ClientWishes, data: bytes) -> None:
@@ -167,27 +172,31 @@ def _encrypted_client_hello(wishes: ClientWishes, data: bytes) -> None:
     wishes.ech = read_type(data)
 
 
-_READERS: dict[int, Callable[[ClientWishes, bytes], None]] = {
-    _E.SUPPORTED_VERSIONS: _versions,
-    _E.SERVER_NAME: _server_name,
-    _E.SUPPORTED_GROUPS: _groups,
+_Readers = dict[int, Callable[[ClientWishes, bytes], None]]
+
+_READERS_13: _Readers = {
     _E.KEY_SHARE: _shares,
-    _E.SIGNATURE_ALGORITHMS: _schemes,
-    _E.SIGNATURE_ALGORITHMS_CERT: _schemes_cert,
-    _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: _protocols,
     _E.PSK_KEY_EXCHANGE_MODES: _psk_modes,
     _E.PRE_SHARED_KEY: _psks,
     _E.EARLY_DATA: _early_data,
     _E.COOKIE: _cookie,
+    _E.COMPRESS_CERTIFICATE: _compression,
+    _E.POST_HANDSHAKE_AUTH: _post_handshake_auth,
+    _E.TICKET_REQUEST: _ticket_request,
+}
+
+_READERS: _Readers = {
+    _E.SERVER_NAME: _server_name,
+    _E.SUPPORTED_GROUPS: _groups,
+    _E.SIGNATURE_ALGORITHMS: _schemes,
+    _E.SIGNATURE_ALGORITHMS_CERT: _schemes_cert,
+    _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: _protocols,
     _E.STATUS_REQUEST: _status_request,
     _E.SIGNED_CERTIFICATE_TIMESTAMP: _scts,
-    _E.COMPRESS_CERTIFICATE: _compression,
     _E.RECORD_SIZE_LIMIT: _record_size_limit,
     _E.CERTIFICATE_AUTHORITIES: _authorities,
     _E.CLIENT_CERTIFICATE_TYPE: _client_certificate_types,
     _E.SERVER_CERTIFICATE_TYPE: _server_certificate_types,
-    _E.POST_HANDSHAKE_AUTH: _post_handshake_auth,
-    _E.TICKET_REQUEST: _ticket_request,
     _E.EXTENDED_MAIN_SECRET: _extended_main_secret,
     _E.SESSION_TICKET: _session_ticket,
     _E.RENEGOTIATION_INFO: _renegotiation_info,

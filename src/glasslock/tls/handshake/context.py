@@ -131,6 +131,8 @@ class Handshake:
     def agree_on_version(self, version: int) -> None:
         self.agreed.version = version
         self.reader.tls13 = version >= ProtocolVersion.TLS_1_3
+        if not self.reader.tls13:
+            self.reader.version = version.to_bytes(2, "big")
 
     # --- messages
 

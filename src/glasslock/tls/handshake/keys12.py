@@ -13,7 +13,7 @@ from ..credentials import Credential
 from ..keys import prf
 from ..keys.hkdf import HashFunction, hash_function
 from ..keys.key_schedule import fingerprint
-from ..keys.signatures import verify
+from ..keys.signatures import signature_of, verify
 from ..keys.suites import SUITES_12, Suite12
 from ..protection import Protection12
 from ..wire.messages import Finished
@@ -69,7 +69,9 @@ class Secrets12:
         hs = self._hs
         hs.send_change_cipher_spec()
         hs.write_with(self.protection(hs.side))
-        hs.send(self.finished(hs.side))
+        finished = self.finished(hs.side)
+        hs.send(finished)
+        self._keep_first(finished)
 
     def read_finished(self) -> Generator[Wait, Any, None]:
         """The peer's ChangeCipherSpec and Finished (RFC 5246 sections 7.1 and 7.4.9)."""
@@ -92,6 +94,13 @@ class Secrets12:
                 "the two sides did not see the same handshake: something was changed on the way",
                 "RFC 5246 section 7.4.9",
             )
+        self._keep_first(received)
+        hs.refuse_unread("something follows the peer's Finished before it could know ours")
+
+    def _keep_first(self, finished: Finished) -> None:
+        """Whichever comes first, full handshake or resumption, is `tls-unique` (RFC 5929 section 3.1)."""
+        if not self._hs.agreed.first_finished:
+            self._hs.agreed.first_finished = finished.verify_data
 
 
 def suite_hash(suite: Suite12) -> HashFunction:
@@ -99,8 +108,8 @@ def suite_hash(suite: Suite12) -> HashFunction:
 
 
 def key_suits(suite: Suite12, kind: str) -> bool:
-    """Whether a certificate with this kind of key goes with the suite (RFC 8422 section 2)."""
-    return (suite.signature == "rsa") == (kind in ("rsa", "rsassa-pss"))
+    """Whether a certificate with this kind of key goes with the suite (RFC 8422 section 2, RFC 4055 section 1.2)."""
+    return suite.signature == signature_of(kind) if suite.ephemeral else kind == "rsa"
 
 
 def sign12(

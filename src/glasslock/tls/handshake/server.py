@@ -17,7 +17,7 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
     """One handshake as a server, and then what comes after it, until the connection ends."""
     hello = yield from hs.expect(ClientHello)
     hello, opened = open_hello(hs, config, hello)
-    wishes = read_wishes(hello, opened)
+    wishes = read_wishes(hello, opened, versions=config.versions)
     hs.agreed.client_random = hello.random
     hs.agreed.server_name = wishes.server_name
     version = choose_version(hs, config, wishes)

@@ -35,6 +35,7 @@ from ..wire import extensions as ext
 from ..wire.codec import u16
 from ..wire.messages import CertificateVerify, ClientHello, Extensions, ServerHello
 from ..wire.messages12 import (
+    CLIENT_CERTIFICATE_TYPES,
     CertificateRequest12,
     CertificateStatus,
     ClientKeyExchange,
@@ -56,11 +57,11 @@ from .tickets import TicketContent
 _E = ExtensionType
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
-_RSA_SIGN, _ECDSA_SIGN = 1, 64  # ClientCertificateType (RFC 5246 section 7.4.4, RFC 8422 section 5.5)
 
 
 def server12(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Script:
     """From the ClientHello on."""
+    hs.refuse_unread("something follows the ClientHello before our answer")
     check_requirements(hs, config, wishes)
     choose_protocol(hs, config, wishes)
     session = find_session(hs, config, wishes)
@@ -253,6 +254,7 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     agreed.peer_certificate_type = session.client_certificate_type
     agreed.own_certificate_type = session.server_certificate_type
     agreed.client_signature_scheme = session.client_signature_scheme or None
+    agreed.group = session.group or None
     renew = gives_ticket(config, wishes)
     announced = answer_certificate_types(hs, wishes, asked=False)
     if renew:
@@ -292,7 +294,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     if asked:
         hs.send(
             CertificateRequest12(
-                (_RSA_SIGN, _ECDSA_SIGN), config.signature_schemes, config.client_certificate_authorities
+                tuple(CLIENT_CERTIFICATE_TYPES), config.signature_schemes, config.client_certificate_authorities
             )
         )
     hs.send(ServerHelloDone())
@@ -428,6 +430,7 @@ def session_content(hs: Handshake, wishes: ClientWishes, secrets: Secrets12) -> 
         server_certificate_type=hs.agreed.own_certificate_type,
         client_signature_scheme=hs.agreed.client_signature_scheme or 0,
         extended_main_secret=hs.agreed.extended_main_secret,
+        group=hs.agreed.group or 0,
     )
 
 

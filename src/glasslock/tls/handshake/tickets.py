@@ -34,6 +34,7 @@ class TicketContent:
     server_certificate_type: int = CertificateType.X509
     client_signature_scheme: int = 0
     extended_main_secret: bool = True
+    group: int = 0  # TLS 1.2: of the handshake that made the session
 
     def encode(self) -> bytes:
         """Filled up with zeros to a multiple of 128 bytes: a ticket's length would tell the length of the name."""
@@ -49,6 +50,7 @@ class TicketContent:
                     self.server_certificate_type,
                     self.client_signature_scheme,
                     self.extended_main_secret,
+                    self.group,
                 ),
                 vector8(self.psk),
                 vector8(self.server_name.encode("ascii")),
@@ -61,7 +63,8 @@ class TicketContent:
     @classmethod
     def parse(cls, data: bytes) -> TicketContent:
         reader = Reader(data, "our own ticket")
-        version, suite, issued_at, age_add, early, client_type, server_type, scheme, extended = reader.fields(_FIXED)
+        fixed = reader.fields(_FIXED)
+        version, suite, issued_at, age_add, early, client_type, server_type, scheme, extended, group = fixed
         psk = reader.vector8()
         server_name, alpn = reader.vector8().decode("ascii"), reader.vector8().decode("latin-1")
         certificates = Reader(reader.vector24(), "our own ticket")
@@ -82,11 +85,12 @@ class TicketContent:
             server_certificate_type=server_type,
             client_signature_scheme=scheme,
             extended_main_secret=extended,
+            group=group,
         )
 
 
-# version, cipher_suite, issued_at, age_add, max_early_data, both certificate types, signature scheme, RFC 7627
-_FIXED = Struct(">HHQIIBBH?")
+# version, cipher_suite, issued_at, age_add, max_early_data, both certificate types, signature scheme, RFC 7627, group
+_FIXED = Struct(">HHQIIBBH?H")
 
 MAX_TICKETS = 8  # that a client can have for the asking
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ProtocolVersion, Side, SignatureScheme, name_of
+from ...registry import AlertDescription, NamedGroup, ProtocolVersion, Side, SignatureScheme, name_of
 
 RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
 
@@ -77,6 +77,11 @@ SCHEMES: dict[int, Scheme] = {scheme.id: scheme for scheme in _rows()}
 BROKEN_SCHEMES = frozenset({SignatureScheme.RSA_PKCS1_SHA1, SignatureScheme.ECDSA_SHA1})
 
 _CURVES = {"secp256r1": "p256", "secp384r1": "p384", "secp521r1": "p521"}
+CURVE_OF_KEY: dict[str, int] = {
+    "p256": NamedGroup.SECP256R1,
+    "p384": NamedGroup.SECP384R1,
+    "p521": NamedGroup.SECP521R1,
+}
 
 
 def key_kind(public_key: object, algorithm_oid: str = "") -> str:
@@ -97,6 +102,11 @@ def key_kind(public_key: object, algorithm_oid: str = "") -> str:
         case mldsa.MLDSA87PublicKey():
             return "mldsa87"
     return ""
+
+
+def signature_of(kind: str) -> str:
+    """What TLS 1.2 calls the signature of such a key: EdDSA counts as ECDSA (RFC 8422 section 5.3)."""
+    return "rsa" if kind in ("rsa", "rsassa-pss") else "ecdsa"
 
 
 # OID of a certificate's signature to the schemes that may stand for it (RFC 9846 section 4.3.3); for PSS by the hash.

@@ -133,6 +133,10 @@ class ServerKeyExchange:
         return frame(self.type, self.parameters(self.group, self.share) + u16(self.scheme) + vector16(self.signature))
 
 
+# ClientCertificateType (RFC 5246 section 7.4.4, RFC 8422 section 5.5), and what a key for it signs.
+CLIENT_CERTIFICATE_TYPES = {1: "rsa", 64: "ecdsa"}
+
+
 @dataclass(slots=True)
 class CertificateRequest12:
     """The server asks who the client is (RFC 5246 section 7.4.4).
