@@ -68,6 +68,11 @@ def test_a_wrong_external_key() -> None:
     assert_refused(connected.run(), Side.SERVER, A.DECRYPT_ERROR, "bad-binder")
 
 
+def test_an_unknown_external_key_and_no_certificate() -> None:
+    connected = pair(client_config(external_psks=(psk(b"stranger"),)), knowing(psk()))
+    assert_refused(connected.run(), Side.SERVER, A.HANDSHAKE_FAILURE, "psk-unknown")
+
+
 def test_an_unknown_external_key_means_a_full_handshake() -> None:
     server = server_config(find_external_psk=lambda _: None)
     connected = pair(client_config(external_psks=(psk(),)), server).done()

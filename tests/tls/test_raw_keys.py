@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import x25519
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from glasslock.errors import CertificateRefused, ConfigurationError
 from glasslock.registry import AlertDescription, CertificateType, ExtensionType, HandshakeType, Side
@@ -219,6 +221,23 @@ def test_lists_that_must_not_be_sent(extension: ExtensionType, types: bytes, ale
     edit = change(H.CLIENT_HELLO, lambda hello: hello.extensions.update({extension: types}))
     connected = Pair(puppet_client(client_config(), edit), pair().server)
     assert_refused(connected.run(), Side.SERVER, alert)
+
+
+def test_a_raw_key_that_cannot_sign() -> None:
+    key_exchange_only = x25519.X25519PrivateKey.generate().public_key()
+    spki = key_exchange_only.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def edit(message: Any) -> None:
+        message.entries = (CertificateEntry(spki),)
+
+    client = wanting(RAW, certificate_compression=())
+    connected = altered_server(client, server_config(credentials=(raw(),)), H.CERTIFICATE, edit)
+    assert_refused(connected, Side.CLIENT, A.UNSUPPORTED_CERTIFICATE, "unsupported-key")
+
+
+def test_a_chooser_that_chooses_a_type_which_the_client_does_not_take() -> None:
+    connected = pair(server=server_config(choose_credential=lambda _: raw())).run()
+    assert_refused(connected, Side.SERVER, A.HANDSHAKE_FAILURE, "no-common-certificate-type")
 
 
 def test_unknown_types_are_passed_over() -> None:

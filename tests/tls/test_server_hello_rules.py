@@ -128,7 +128,7 @@ def test_a_form_that_cannot_be_read(edit: Callable[[bytes], bytes]) -> None:
 def test_a_version_that_was_not_offered_or_is_too_old(version: int) -> None:
     """Not offered, or prior to TLS 1.3: illegal_parameter."""
     for connected in both(put(43, version.to_bytes(2, "big"))):
-        assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER)
+        assert_refused(connected, Side.CLIENT, A.ILLEGAL_PARAMETER, "version-not-offered")
 
 
 @pytest.mark.parametrize("data", [b"", b"\3", b"\3\4\0"])
