@@ -234,6 +234,16 @@ def test_channel_bindings(makers: Makers) -> None:
         ours[0].get_channel_binding("tls-fantasy")
 
 
+def test_tls_unique_is_that_of_openssl(makers: Makers) -> None:
+    client = makers.client()
+    client.maximum_version = ssl.TLSVersion.TLSv1_2
+    wire = Wire(client, makers.server())
+    wire.shake_hands()
+    bindings = {end.tls.get_channel_binding() for end in (wire.client, wire.server)}
+    assert len(bindings) == 1
+    assert len(bindings.pop() or b"") == 12
+
+
 def test_the_story_of_one_connection(client_context: SSLContext, server_context: SSLContext) -> None:
     owners = []
     told = {"all": [], "one": []}

@@ -41,9 +41,7 @@ VERIFIED = (
     SignatureScheme.RSA_PKCS1_SHA1,
 )
 
-LIMITS = Limits(
-    certificates=100, certificate_message=100 << 10, early_data_skipped=1 << 14, renegotiation_requests=0
-)
+LIMITS = Limits(certificates=100, certificate_message=100 << 10, early_data_skipped=1 << 14, renegotiation_requests=0)
 MAX_EARLY_DATA = 14336  # bytes, as BoringSSL's server allows
 
 
