@@ -1,0 +1,36 @@
+"""`glasslock.adapters.blocking`."""
+
+from __future__ import annotations
+
+import socket
+
+from glasslock.adapters.blocking import accept, connect
+
+from ..identity import SERVER_NAME, Identity
+from ..peers import PLAIN
+from ..peers.glass import configs
+from . import CHUNK, READ
+
+
+class Door:
+    """Two configs."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.client, self.server = configs(identity, PLAIN)
+
+    def serve(self, listener: socket.socket, connections: int) -> None:
+        """Reads whatever each visitor sends to its end."""
+        buffer = bytearray(READ)
+        buffer = bytearray(READ)
+        for _ in range(connections):
+            accepted, _address = listener.accept()
+            with accept(accepted, self.server) as stream:
+                while stream.recv_into(buffer):
+                    pass
+
+    def visit(self, address: tuple[str, int], size: int) -> None:
+        """One connection with `size` bytes."""
+        data = memoryview(bytes(min(size, CHUNK)))
+        with connect(*address, self.client, server_name=SERVER_NAME) as stream:
+            for start in range(0, size, CHUNK):
+                stream.send(data[: size - start])

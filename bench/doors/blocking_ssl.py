@@ -1,0 +1,37 @@
+"""`ssl.SSLSocket`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from ..identity import SERVER_NAME, Identity
+from ..peers import PLAIN
+from ..peers.stdlib import contexts
+from . import CHUNK, READ
+
+
+class Door:
+    """Two contexts."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.client, self.server = contexts(identity, PLAIN)
+
+    def serve(self, listener: socket.socket, connections: int) -> None:
+        """Reads whatever each visitor sends to its end."""
+        buffer = bytearray(READ)
+        for _ in range(connections):
+            accepted, _address = listener.accept()
+            with self.server.wrap_socket(accepted, server_side=True) as stream:
+                while stream.recv_into(buffer):
+                    pass
+
+    def visit(self, address: tuple[str, int], size: int) -> None:
+        """One connection with `size` bytes."""
+        data = memoryview(bytes(min(size, CHUNK)))
+        with self._connect(address) as stream:
+            for start in range(0, size, CHUNK):
+                stream.sendall(data[: size - start])
+
+    def _connect(self, address: tuple[str, int]) -> ssl.SSLSocket:
+        return self.client.wrap_socket(socket.create_connection(address), server_hostname=SERVER_NAME)

@@ -1,0 +1,145 @@
+"""glasslock's engine, used as a program that has no socket would use it."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import cryptography
+from cryptography.hazmat.backends.openssl import backend
+
+import glasslock
+from glasslock.registry import CipherSuite, NamedGroup, ProtocolVersion
+from glasslock.tls import (
+    ClientConfig,
+    ClientConnection,
+    Connection,
+    Credential,
+    Data,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    TicketReceived,
+)
+from glasslock.trust import ClientCertificateVerifier, ServerCertificateVerifier, TrustStore, VerifiedChainCache
+
+from ..identity import SERVER_NAME, Identity
+from . import REQUEST, Options, check_resumed, shake_hands
+
+NAME = "glasslock"
+PIECE = 1 << 16  # bytes that the engine is given at once, as the blocking door does it
+
+
+def version() -> str:
+    """Who does the arithmetic."""
+    openssl = backend.openssl_version_text()
+    return f"glasslock {glasslock.__version__} on cryptography {cryptography.__version__} ({openssl})"
+
+
+def configs(identity: Identity, options: Options) -> tuple[ClientConfig, ServerConfig]:
+    """The client's and the server's."""
+    store = TrustStore.from_pem_file(identity.root)
+    remember = VerifiedChainCache() if options.remember_chain else None
+    common: dict[str, Any] = {
+        "cipher_suites": (CipherSuite.TLS_AES_128_GCM_SHA256,),
+        "groups": (NamedGroup[options.group],),
+        "versions": (ProtocolVersion.TLS_1_3,),
+        "verify_resumed": options.judge_again,
+        "observer": _listen if options.observed else None,
+    }
+    client, server = dict(common), dict(common)
+    if options.client_certificate:
+        client["credentials"] = (credential(identity.client_chain, identity.client_key),)
+        server["client_verifier"] = ClientCertificateVerifier(store)
+        server["require_client_certificate"] = True
+    ours = credential(identity.chain(options.intermediates), identity.key(options.intermediates))
+    return (
+        ClientConfig(verifier=ServerCertificateVerifier(store, remember=remember), **client),
+        ServerConfig(credentials=(ours,), **server),
+    )
+
+
+def credential(chain: Path, key: Path) -> Credential:
+    """From its two files."""
+    return Credential.from_pem(chain.read_bytes(), key.read_bytes())
+
+
+def _listen(_record: object) -> None:
+    """The cheapest observer: what is measured is the telling."""
+
+
+class Setup:
+    """Two configs, and a session to resume."""
+
+    def __init__(self, identity: Identity, options: Options) -> None:
+        self.client, self.server = configs(identity, options)
+        self.session: Session | None = None
+        if options.resumed:
+            first = self.connect()
+            first.handshake()
+            tickets = [event.session for event in first.client.events if isinstance(event, TicketReceived)]
+            self.session = dataclasses.replace(tickets[-1])
+
+    def connect(self) -> Pair:
+        """Nothing is made before the handshake."""
+        return Pair(self)
+
+
+class Side:
+    """One connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.tls = connection
+        self.events: list[Any] = []
+
+    def step(self, received: bytes) -> bytes:
+        """Events are looked at, as every program does."""
+        if received:
+            self.events += self.tls.receive_data(received)
+        return self.tls.data_to_send()
+
+
+class Pair:
+    """Both ends."""
+
+    client: Side
+    server: Side
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+
+    def handshake(self) -> tuple[float, float]:
+        """As `peers.Pair` has it."""
+        setup = self.setup
+        self.client, self.server, client_seconds, server_seconds = shake_hands(
+            lambda: Side(ClientConnection(setup.client, SERVER_NAME, session=setup.session)),
+            lambda: Side(ServerConnection(setup.server)),
+        )
+        check_resumed(setup.session is not None, self.client.tls.agreed.resumed)
+        return client_seconds, server_seconds
+
+    def bulk(self, data: bytes, times: int) -> None:
+        """As `peers.Pair` has it."""
+        client, server = self.client.tls, self.server.tls
+        view = memoryview(data)
+        for _ in range(times):
+            received = 0
+            for start in range(0, len(data), PIECE):
+                client.send_data(view[start : start + PIECE])
+                for event in server.receive_data(client.data_to_send()):
+                    if isinstance(event, Data):
+                        received += len(event.data)
+            if received != len(data):
+                raise RuntimeError(f"{received} bytes arrived instead of {len(data)}")
+
+    def ping_pong(self, times: int) -> None:
+        """As `peers.Pair` has it."""
+        client, server = self.client.tls, self.server.tls
+        client_send, client_take, client_receive = client.send_data, client.data_to_send, client.receive_data
+        server_send, server_take, server_receive = server.send_data, server.data_to_send, server.receive_data
+        for _ in range(times):
+            client_send(REQUEST)
+            server_receive(client_take())
+            server_send(REQUEST)
+            client_receive(server_take())
