@@ -38,7 +38,7 @@ class HashFunction:
         self.length = len(self.empty)
         self.zeros = bytes(self.length)
         # HMAC(key, message), RFC 2104
-        self.hmac = _hmac(self.new, 64 if self.length <= 32 else 128)
+        self.hmac = _hmac(self.new, self.length, 64 if self.length <= 32 else 128)
 
     def extract(self, salt: bytes, secret: bytes) -> bytes:
         """HKDF-Extract(salt, IKM)."""
@@ -58,29 +58,29 @@ class HashFunction:
 
     def expand_label(self, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
         """HKDF-Expand-Label(Secret, Label, Context, Length)."""
-        if length <= self.length:  # one block, as nearly always
-            return self.hmac(secret, _label(length, label, len(context)) + context + b"\x01")[:length]
-        return self.expand(secret, _label(length, label, len(context)) + context, length)
+        return self.expand(secret, hkdf_label(length, label, len(context)) + context, length)
 
     def derive_secret(self, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret(Secret, Label, Messages), with the hash of the messages in place of them."""
-        return self.hmac(secret, _label(self.length, label, self.length) + transcript_hash + b"\x01")
+        return self.hmac(secret, hkdf_label(self.length, label, self.length) + transcript_hash + b"\x01")
 
 
-def _hmac(new: Callable[..., Hash], block: int) -> Callable[[bytes, bytes], bytes]:
+def _hmac(new: Callable[..., Hash], length: int, block: int) -> Callable[[bytes, bytes], bytes]:
     """HMAC on one hash. A closure: at forty times a handshake every look-up counts."""
+    outer_end, inner_end = b"\x5c" * (block - length), b"\x36" * (block - length)
 
     def hmac(key: bytes, message: bytes) -> bytes:
-        if len(key) > block:
-            key = new(key).digest()
-        key = key.ljust(block, b"\0")
-        return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+        if len(key) != length:  # in TLS 1.3 every key is as long as the hash
+            key = (new(key).digest() if len(key) > block else key).ljust(block, b"\0")
+            return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+        inner = new(key.translate(_INNER) + inner_end + message).digest()
+        return new(key.translate(_OUTER) + outer_end + inner).digest()
 
     return hmac
 
 
 @lru_cache(maxsize=256)
-def _label(length: int, label: bytes, context_length: int) -> bytes:
+def hkdf_label(length: int, label: bytes, context_length: int) -> bytes:
     """HkdfLabel without the context that is its end; labels are few, those of exporters aside."""
     front = length.to_bytes(2, "big") + (6 + len(label)).to_bytes(1, "big")
     return front + b"tls13 " + label + context_length.to_bytes(1, "big")

@@ -25,7 +25,7 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 
-from .hkdf import HashFunction, hash_function
+from .hkdf import HashFunction, hash_function, hkdf_label
 from .suites import Suite
 
 RESUMPTION_BINDER = b"res binder"  # for keys from tickets; `ExternalPsk.binder_label` has the others
@@ -97,7 +97,8 @@ class KeySchedule:
         return self._derive("resumption", b"res master", transcript_hash, "main secret")
 
     def _derive(self, name: str, label: bytes, transcript_hash: bytes, parent: str) -> bytes:
-        secret = self.hash.derive_secret(self._secret, label, transcript_hash)
+        length = self.hash.length
+        secret = self.hash.hmac(self._secret, hkdf_label(length, label, length) + transcript_hash + b"\x01")
         if self._listener is not None:
             self._listener(name, parent, secret)
         return secret
@@ -115,11 +116,16 @@ def _without_psk(hash_name: str) -> tuple[bytes, bytes]:
     return secret, hash_.derive_secret(secret, b"derived", hash_.empty)
 
 
+_KEY = {length: hkdf_label(length, b"key", 0) + b"\x01" for length in (16, 32)}
+_IV = hkdf_label(12, b"iv", 0) + b"\x01"
+_FINISHED = {length: hkdf_label(length, b"finished", 0) + b"\x01" for length in (32, 48)}
+
+
 def traffic_key_and_iv(suite: Suite, secret: bytes) -> tuple[bytes, bytes]:
-    """Key and IV of one direction (RFC 9846 section 7.3)."""
-    hash_ = hash_function(suite.hash_name)
-    key = hash_.expand_label(secret, b"key", b"", suite.key_length)
-    return key, hash_.expand_label(secret, b"iv", b"", 12)
+    """Key and IV of one direction (RFC 9846 section 7.3): two times HKDF-Expand-Label, one block each."""
+    hmac = hash_function(suite.hash_name).hmac
+    length = suite.key_length
+    return hmac(secret, _KEY[length])[:length], hmac(secret, _IV)[:12]
 
 
 def next_traffic_secret(hash_: HashFunction, secret: bytes) -> bytes:
@@ -129,7 +135,8 @@ def next_traffic_secret(hash_: HashFunction, secret: bytes) -> bytes:
 
 def finished_mac(hash_: HashFunction, base_secret: bytes, transcript_hash: bytes) -> bytes:
     """verify_data of Finished, and a PSK binder (RFC 9846 section 4.5.3)."""
-    return hash_.hmac(hash_.expand_label(base_secret, b"finished", b"", hash_.length), transcript_hash)
+    hmac = hash_.hmac
+    return hmac(hmac(base_secret, _FINISHED[hash_.length]), transcript_hash)
 
 
 def resumption_psk(hash_: HashFunction, resumption_secret: bytes, ticket_nonce: bytes) -> bytes:
