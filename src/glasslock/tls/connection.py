@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from .. import trace
 from ..errors import ConfigurationError, ConnectionTruncated, GlasslockError, PeerAlert, TLSError
 from ..registry import (
     AlertDescription,
@@ -24,16 +25,7 @@ from ..registry import (
     Side,
     name_of,
 )
-from ..trace import (
-    AlertReceived,
-    ConnectionClosed,
-    DataReceived,
-    DataSent,
-    RecordReceived,
-    RecordSent,
-    Refused,
-    Step,
-)
+from ..trace import Step
 from .config import ClientConfig, Config, ServerConfig
 from .ech.config import read_config_list
 from .events import Data, Event, PeerClosed, Undecided
@@ -208,7 +200,7 @@ class Connection:
             self._warnings = 0
             hs.events.append(Data(fragment, early))
             if hs.observer is not None:
-                hs.tell(DataReceived(time=hs.now(), side=self._side, data=fragment))
+                hs.tell(trace.DataReceived(time=hs.now(), side=self._side, data=fragment))
 
     def _read_messages(self, fragment: bytes) -> None:
         messages = self._messages
@@ -243,7 +235,7 @@ class Connection:
             )
         hs = self._hs
         if hs.observer is not None:
-            hs.tell(AlertReceived(time=hs.now(), side=self._side, level=level, description=description))
+            hs.tell(trace.AlertReceived(time=hs.now(), side=self._side, level=level, description=description))
         if description == AlertDescription.CLOSE_NOTIFY:
             self._received_close = True
             if not hs.application_data:
@@ -317,7 +309,7 @@ class Connection:
         if not data:
             return
         if hs.observer is not None:
-            hs.tell(DataSent(time=hs.now(), side=self._side, data=bytes(data)))
+            hs.tell(trace.DataSent(time=hs.now(), side=self._side, data=bytes(data)))
         try:
             # Before a key is used up, the next one takes its place (RFC 9846 section 5.5).
             if hs.key_update_pending or not self._has_room(data):
@@ -389,7 +381,7 @@ class Connection:
         hs = self._hs
         if hs.observer is not None:
             hs.tell(
-                Refused(
+                trace.Refused(
                     time=hs.now(),
                     side=self._side,
                     step=Step.PROTECT if hs.application_data else Step.AGREE,
@@ -455,7 +447,7 @@ class Connection:
 
     def _tell_sent(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
         self._hs.tell(
-            RecordSent(
+            trace.RecordSent(
                 time=self._hs.now(),
                 side=self._side,
                 content_type=content_type,
@@ -468,7 +460,7 @@ class Connection:
 
     def _tell_received(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
         self._hs.tell(
-            RecordReceived(
+            trace.RecordReceived(
                 time=self._hs.now(),
                 side=self._side,
                 content_type=content_type,
@@ -481,7 +473,7 @@ class Connection:
 
     def _tell_closed(self, *, clean: bool, problem: str = "") -> None:
         if self._hs.observer is not None:
-            self._hs.tell(ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
+            self._hs.tell(trace.ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
 
 
 def _over() -> Script:
@@ -523,7 +515,7 @@ class ClientConnection(Connection):
         if count and self._has_room(data):  # there is no KeyUpdate for early data (RFC 9846 section 5.5)
             self._hs.early_data_writable -= count
             if self._hs.observer is not None:
-                self._hs.tell(DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
+                self._hs.tell(trace.DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
             self._writer.write(APPLICATION_DATA, data[:count])
             return count
         return 0

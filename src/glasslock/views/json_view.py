@@ -15,11 +15,10 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
 
-from glasslock import trace
 from glasslock.errors import GlasslockError
 from glasslock.registry import ProtocolVersion, Side
 from glasslock.tls.wire.dissect import Field, dissect_message
-from glasslock.trace import InnerHello, MessageReceived, MessageSent, TraceRecord
+from glasslock.trace import InnerHello, MessageReceived, MessageSent, TraceRecord, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,7 +28,7 @@ SCHEMA = 1
 # Every kind of record, by the name that stands in `type`.
 RECORD_TYPES: dict[str, type[TraceRecord]] = {
     name: kind
-    for name, kind in vars(trace).items()
+    for name, kind in vars(records).items()
     if isinstance(kind, type) and issubclass(kind, TraceRecord) and kind is not TraceRecord
 }
 

@@ -1,4 +1,4 @@
-"""Writes docs/trace.md from `trace.py`: `python -m glasslock.views.schema > docs/trace.md`."""
+"""Writes docs/trace.md from `trace/records.py`: `python -m glasslock.views.schema > docs/trace.md`."""
 
 from __future__ import annotations
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hmac
 from dataclasses import replace
 
+from ... import trace
 from ...errors import ConfigurationError, ECHRejected, PeerMisbehaved
 from ...registry import AlertDescription, ExtensionType, HandshakeType, HpkeKem, ProtocolVersion
-from ...trace import InnerHello
 from ..config import ClientConfig
 from ..handshake.client_hello import TLS12_ONLY, Envelope, Offer, Rejection, encode_hello, write_psks
 from ..handshake.context import Handshake, illegal
@@ -145,7 +145,7 @@ def send_hello(hs: Handshake, offer: Offer) -> None:
     if offer.envelope is None:
         hs.send_raw(HandshakeType.CLIENT_HELLO, raw)
         return
-    hs.tell(InnerHello(time=hs.now(), side=hs.side, raw=raw))
+    hs.tell(trace.InnerHello(time=hs.now(), side=hs.side, raw=raw))
     hs.transcript.add(raw)
     offer.envelope.sent = _seal(hs, offer.hello, offer.envelope)
     hs.queue(HandshakeType.CLIENT_HELLO, offer.envelope.sent)

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ...errors import GlasslockError
 from ...registry import HpkeAead, HpkeKdf, HpkeKem
@@ -74,6 +73,8 @@ class X25519Kem:
         return x25519.X25519PrivateKey.from_private_bytes(private_key)
 
     def public(self, private_key: PrivateKey) -> bytes:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         return private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
     def exchange(self, private_key: PrivateKey, public_key: bytes) -> bytes:
@@ -97,6 +98,8 @@ class P256Kem:
         return ec.derive_private_key(int.from_bytes(private_key, "big"), ec.SECP256R1())
 
     def public(self, private_key: PrivateKey) -> bytes:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         return private_key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def exchange(self, private_key: PrivateKey, public_key: bytes) -> bytes:

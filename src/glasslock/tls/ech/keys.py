@@ -16,12 +16,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from ...errors import ConfigurationError
 from ...registry import HpkeAead, HpkeKdf, HpkeKem
@@ -93,6 +87,8 @@ class ECHKey:
 
     def to_pem(self) -> bytes:
         """The key file; keep it as safe as a certificate's private key (mode 0600)."""
+        from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
         private = self.private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return private + config_list_to_pem(encode_config_list([self.config]))
 
@@ -127,6 +123,8 @@ def config_list_from_pem(pem: bytes) -> bytes:
 
 
 def _private_key(pem: bytes) -> tuple[PrivateKey, Kem]:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     block = _block(pem, b"PRIVATE KEY")
     try:
         private_key = load_pem_private_key(block, None)

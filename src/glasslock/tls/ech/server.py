@@ -7,9 +7,9 @@ itself is confirmed.
 
 from __future__ import annotations
 
+from ... import trace
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, ECHClientHelloType, ExtensionType
-from ...trace import InnerHello
 from ..config import ServerConfig
 from ..handshake.client_wishes import ClientWishes
 from ..handshake.context import Handshake, illegal, missing
@@ -70,7 +70,7 @@ def _take_inner(hs: Handshake, encoded: bytes, outer: ClientHello) -> ClientHell
     raw = inner.encode()
     hs.transcript = hs.transcript.without_last()
     hs.transcript.add(raw)
-    hs.tell(InnerHello(time=hs.now(), side=hs.side, raw=raw))
+    hs.tell(trace.InnerHello(time=hs.now(), side=hs.side, raw=raw))
     return inner
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from types import NoneType
 from typing import Any
 
+from ... import trace
 from ...errors import (
     CertificateRefused,
     ConfigurationError,
@@ -28,7 +29,7 @@ from ...registry import (
     SignatureScheme,
     name_of,
 )
-from ...trace import CertificatesReceived, Outcome, SignatureChecked, Step
+from ...trace import Outcome, Step
 from ..config import PeerVerifier
 from ..credentials import Credential
 from ..keys.signatures import signed_content, verify
@@ -236,7 +237,7 @@ def read_certificate(
     )
     if hs.observer is not None:
         hs.tell(
-            CertificatesReceived(
+            trace.CertificatesReceived(
                 time=hs.now(),
                 side=hs.side,
                 chain=shown.chain,
@@ -277,7 +278,7 @@ def check_certificate_verify(
     finally:
         if hs.observer is not None:
             hs.tell(
-                SignatureChecked(
+                trace.SignatureChecked(
                     time=hs.now(),
                     side=hs.side,
                     scheme=message.scheme,

@@ -12,7 +12,6 @@ from ..ech.config import ECHConfig
 from ..session import Session
 from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
-from .client12 import client12
 from .client13 import client13, prepare_early_data
 from .client_hello import Offer, make_offer
 from .context import Handshake, Script, illegal, missing, wrong_legacy_version
@@ -50,6 +49,8 @@ def client_handshake(
     if version == ProtocolVersion.TLS_1_3:
         yield from client13(hs, config, offer, hello)
     else:
+        from .client12 import client12
+
         yield from client12(hs, config, offer, hello)
 
 

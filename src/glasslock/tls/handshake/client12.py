@@ -28,9 +28,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from ... import trace
 from ...errors import NegotiationFailed, PeerMisbehaved
 from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, name_of
-from ...trace import CertificatesReceived
 from ..config import ClientConfig
 from ..ech.client import end_if_rejected
 from ..events import TicketReceived
@@ -270,7 +270,7 @@ def authenticate_server(
         agreed.peer_ocsp_response = status.ocsp_response
     if hs.observer is not None:
         hs.tell(
-            CertificatesReceived(
+            trace.CertificatesReceived(
                 time=hs.now(),
                 side=hs.side,
                 rule="RFC 5246 section 7.4.2",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hmac
 
+from ... import trace
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, Side
-from ...trace import HandshakeCompleted
 from ..events import HandshakeDone
 from ..wire.messages import Finished
 from .context import Handshake
@@ -37,7 +37,7 @@ def complete(hs: Handshake) -> None:
     hs.events.append(HandshakeDone())
     if hs.observer is not None:
         hs.tell(
-            HandshakeCompleted(
+            trace.HandshakeCompleted(
                 time=hs.now(),
                 side=hs.side,
                 version=agreed.version,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, TypeVar, overload
 
+from ... import trace
 from ...errors import ConfigurationError, PeerMisbehaved
 from ...registry import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion, Side, name_of
-from ...trace import AlertSent, Decided, KeysInstalled, MessageReceived, MessageSent, SecretDerived, Step, TraceRecord
+from ...trace import Step, TraceRecord
 from ..config import Config
 from ..events import Event
 from ..keys.key_schedule import fingerprint
@@ -164,7 +165,7 @@ class Handshake:
 
     def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
         self.tell(
-            MessageSent(
+            trace.MessageSent(
                 time=self.now(),
                 side=self.side,
                 step=Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE,
@@ -224,7 +225,7 @@ class Handshake:
 
     def _tell_received(self, raw: bytes) -> None:
         self.tell(
-            MessageReceived(
+            trace.MessageReceived(
                 time=self.now(),
                 side=self.side,
                 step=Step.IDENTIFY if raw[0] in _IDENTIFYING else Step.AGREE,
@@ -251,7 +252,9 @@ class Handshake:
         """Tells the peer; `reason` is for the trace alone."""
         self.writer.write(ContentType.ALERT, bytes((level, description)))
         if self.observer is not None:
-            self.tell(AlertSent(time=self.now(), side=self.side, level=level, description=description, reason=reason))
+            self.tell(
+                trace.AlertSent(time=self.now(), side=self.side, level=level, description=description, reason=reason)
+            )
 
     def send_change_cipher_spec(self) -> None:
         self.flush()
@@ -301,7 +304,7 @@ class Handshake:
 
     def _tell_keys(self, direction: str, protection: Protection) -> None:
         self.tell(
-            KeysInstalled(
+            trace.KeysInstalled(
                 time=self.now(),
                 side=self.side,
                 direction=direction,
@@ -320,7 +323,9 @@ class Handshake:
     def derived(self, label: str, parent: str, secret: bytes) -> None:
         """Tells the trace that a secret was derived; its value is not part of the story."""
         self.tell(
-            SecretDerived(time=self.now(), side=self.side, label=label, parent=parent, fingerprint=fingerprint(secret))
+            trace.SecretDerived(
+                time=self.now(), side=self.side, label=label, parent=parent, fingerprint=fingerprint(secret)
+            )
         )
 
     # --- the trace
@@ -351,7 +356,7 @@ class Handshake:
             return name_of(kind, value) if kind is not None else str(value)
 
         self.tell(
-            Decided(
+            trace.Decided(
                 time=self.now(),
                 side=self.side,
                 step=step,

@@ -6,9 +6,10 @@ import hmac
 from collections.abc import Generator
 from typing import Any
 
+from ... import trace
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, ProtocolVersion, Side, SignatureScheme
-from ...trace import KeyExchanged, Outcome, SignatureChecked
+from ...trace import Outcome
 from ..credentials import Credential
 from ..keys import prf
 from ..keys.hkdf import HashFunction, hash_function
@@ -153,7 +154,7 @@ def check_signature12(
     finally:
         if hs.observer is not None:
             hs.tell(
-                SignatureChecked(
+                trace.SignatureChecked(
                     time=hs.now(),
                     side=hs.side,
                     rule="RFC 5246 section 7.4.3",
@@ -168,7 +169,7 @@ def check_signature12(
 def tell_exchange(hs: Handshake, group: int, own: bytes, theirs: bytes, secret: bytes) -> None:
     if hs.observer is not None:
         hs.tell(
-            KeyExchanged(
+            trace.KeyExchanged(
                 time=hs.now(),
                 side=hs.side,
                 rule="RFC 8422 section 5.10",

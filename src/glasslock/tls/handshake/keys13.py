@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...trace import KeyExchanged
+from ... import trace
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import (
     KeySchedule,
@@ -89,7 +89,7 @@ def next_secret(hs: Handshake, secret: bytes) -> bytes:
 def tell_key_exchange(hs: Handshake, group: int, own: bytes, theirs: bytes, secret: bytes) -> None:
     if hs.observer is not None:
         hs.tell(
-            KeyExchanged(
+            trace.KeyExchanged(
                 time=hs.now(),
                 side=hs.side,
                 group=group,

@@ -9,7 +9,6 @@ from ..ech.server import open_hello
 from ..wire.messages import ClientHello
 from .client_wishes import ClientWishes, read_wishes
 from .context import Handshake, Script
-from .server12 import server12
 from .server13 import server13
 
 
@@ -24,6 +23,8 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
     if version == ProtocolVersion.TLS_1_3:
         yield from server13(hs, config, wishes)
     else:
+        from .server12 import server12
+
         yield from server12(hs, config, wishes)
 
 

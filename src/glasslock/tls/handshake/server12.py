@@ -24,9 +24,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+from ... import trace
 from ...errors import ConfigurationError, NegotiationFailed, PeerMisbehaved
 from ...registry import AlertDescription, AlertLevel, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion
-from ...trace import CertificatesReceived
 from ..config import ServerConfig
 from ..credentials import Credential
 from ..keys import groups as key_groups
@@ -391,7 +391,7 @@ def read_client_certificate(
     hs.agreed.peer_chain = message.chain
     if hs.observer is not None:
         hs.tell(
-            CertificatesReceived(
+            trace.CertificatesReceived(
                 time=hs.now(),
                 side=hs.side,
                 rule="RFC 5246 section 7.4.6",

@@ -12,7 +12,6 @@ from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x448, x25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, NamedGroup, name_of
@@ -67,6 +66,8 @@ class NistCurve:
     __slots__ = ("_curve", "_length", "_private", "share")
 
     def __init__(self, curve: ec.EllipticCurve) -> None:
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
         self._curve = curve
         self._private = ec.generate_private_key(curve)
         self.share = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

@@ -1,58 +1,10 @@
-"""The vocabulary of the story: everything that can happen on a connection, as small frozen records.
-
-Every layer tells its part to one observer, a callable that takes one `TraceRecord`; every view
-(terminal, JSON, page, pcapng) is a function of the list of records and of nothing else. Records hold
-plain values only (str, bytes, int, float, bool, None and tuples of those or of records), so a trace can
-be saved as JSON and shown again later.
-
-The four steps of a connection:
-
-    1 REACH      resolve the name, TCP handshake
-    2 IDENTIFY   whose certificate is this, and who vouches for it
-    3 AGREE      both sides derive the same secrets
-    4 PROTECT    every byte encrypted and authenticated
-"""
+"""Everything that can happen on a connection, in the order of the four steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 
-from .registry import Side
-
-
-class Step(IntEnum):
-    """Which of the four steps a record belongs to."""
-
-    REACH = 1
-    IDENTIFY = 2
-    AGREE = 3
-    PROTECT = 4
-
-
-class Outcome(StrEnum):
-    """How a check or an attempt ended. SKIPPED and UNKNOWN always come with a reason."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    WARNED = "warned"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraceRecord:
-    """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule."""
-
-    time: float
-    side: Side = Side.CLIENT
-    step: Step
-    rule: str = ""
-
-
-Observer = Callable[[TraceRecord], None]
-
+from . import Outcome, Step, TraceRecord
 
 # --- 1 REACH --------------------------------------------------------------------------------------
 
