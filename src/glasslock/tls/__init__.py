@@ -11,10 +11,11 @@ Where to find a step:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerConfig
 from .connection import ClientConnection, Connection, ServerConnection
 from .credentials import Credential
-from .ech import ECHConfig, ECHKey
 from .events import (
     CertificateDeclined,
     ClientAuthenticated,
@@ -29,6 +30,9 @@ from .events import (
 from .importer import import_psk
 from .raw_keys import PinnedRawKeys, RawKeyVerifier
 from .session import ExternalPsk, MemoryReplayGuard, MemorySessionStore, Session, TicketKeys
+
+if TYPE_CHECKING:
+    from .ech import ECHConfig, ECHKey
 
 __all__ = [
     "CertificateDeclined",
@@ -59,3 +63,12 @@ __all__ = [
     "Undecided",
     "import_psk",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Loads what Encrypted ClientHello needs when it is asked for (PEP 562)."""
+    if name not in ("ECHConfig", "ECHKey"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import ech
+
+    return getattr(ech, name)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import ConfigurationError
 from ..registry import (
@@ -26,7 +26,6 @@ from ..registry import (
 )
 from ..trace import Observer
 from .credentials import Credential
-from .ech.keys import ECHKey
 from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
@@ -34,6 +33,9 @@ from .protection import MAX_FRAGMENT
 from .raw_keys import RawKeyVerifier
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 from .wire.compression import require_available
+
+if TYPE_CHECKING:
+    from .ech.keys import ECHKey
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,

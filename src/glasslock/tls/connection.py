@@ -27,7 +27,6 @@ from ..registry import (
 )
 from ..trace import Step
 from .config import ClientConfig, Config, ServerConfig
-from .ech.config import read_config_list
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
 from .handshake.client import client_handshake
@@ -501,7 +500,11 @@ class ClientConnection(Connection):
     ) -> None:
         super().__init__(config, Side.CLIENT)
         self._hs.agreed.server_name = server_name
-        configs = read_config_list(ech_configs) if ech_configs else None
+        configs = None
+        if ech_configs:
+            from .ech.config import read_config_list
+
+            configs = read_config_list(ech_configs)
         self._start(client_handshake(self._hs, config, session, early_data, configs))
 
     @property

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import json
 import os
 import threading
 import time
@@ -57,11 +56,15 @@ class Session:
 
     def to_json(self) -> str:
         """The session as text; keep it as safe as a private key."""
+        import json
+
         return json.dumps({name: _plain(value) for name, value in asdict(self).items()})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Session:
         """The reverse of `to_json`; ConfigurationError for anything else."""
+        import json
+
         try:
             values = json.loads(text)
             known = {item.name: item for item in fields(cls)}

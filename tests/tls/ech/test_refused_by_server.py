@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from glasslock.errors import TLSError
 from glasslock.registry import AlertDescription, ContentType, ExtensionType, Side
 from glasslock.tls import ClientConnection, ECHKey, ServerConnection, TicketKeys
-from glasslock.tls.ech import client as client_half
+from glasslock.tls.ech import envelope
 from glasslock.tls.ech.hello import INNER, SealedHello, encode_inner
 from glasslock.tls.ech.hpke import Suite
 from glasslock.tls.wire.codec import u16, vector8
@@ -43,12 +43,12 @@ def encoding(monkeypatch: pytest.MonkeyPatch, when: int, encode: Encode) -> None
         count += 1
         return (encode if count - 1 == when else encode_inner)(inner, shared, longest)
 
-    monkeypatch.setattr(client_half, "encode_inner", altered)
+    monkeypatch.setattr(envelope, "encode_inner", altered)
 
 
 def sending(monkeypatch: pytest.MonkeyPatch, when: int, edit: Callable[[ClientHello], object]) -> None:
     """Changes the outer hello after it was sealed."""
-    count, seal = 0, client_half._seal
+    count, seal = 0, envelope.seal
 
     def altered(*arguments: Any) -> bytes:
         nonlocal count
@@ -58,7 +58,7 @@ def sending(monkeypatch: pytest.MonkeyPatch, when: int, edit: Callable[[ClientHe
             edit(outer)
         return outer.encode()
 
-    monkeypatch.setattr(client_half, "_seal", altered)
+    monkeypatch.setattr(envelope, "seal", altered)
 
 
 def edited(**changes: Any) -> Callable[[ClientHello], object]:

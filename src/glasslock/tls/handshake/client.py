@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
 from ..config import ClientConfig
 from ..ech.client import conceal, send_hello, settle
-from ..ech.config import ECHConfig
 from ..session import Session
 from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
 from .client13 import client13, prepare_early_data
 from .client_hello import Offer, make_offer
 from .context import Handshake, Script, illegal, missing, wrong_legacy_version
+
+if TYPE_CHECKING:
+    from ..ech.config import ECHConfig
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
 DOWNGRADE_TO_11 = b"DOWNGRD\x00"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
 from ...registry import ExtensionType, ProtocolVersion
 from ..config import ClientConfig
-from ..ech.config import Choice
-from ..ech.hpke import Context
 from ..keys.groups import KeyExchange
 from ..keys.hkdf import hash_function
 from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule, finished_mac
@@ -21,6 +20,10 @@ from ..wire.messages import ClientHello, Extensions
 from .certificate_types import offer_certificate_types
 from .context import Handshake
 from .grease import NO_GREASE, Grease, permuted
+
+if TYPE_CHECKING:
+    from ..ech.config import Choice
+    from ..ech.hpke import Context
 
 _E = ExtensionType
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...registry import ECHClientHelloType, ExtensionType, ProtocolVersion
-from ..ech.hello import OpenedHello, read_type
 from ..wire import extensions as ext
 from ..wire.messages import ClientHello
 from .context import illegal
+
+if TYPE_CHECKING:
+    from ..ech.hello import OpenedHello
 
 _E = ExtensionType
 
@@ -169,6 +172,8 @@ def _point_formats(wishes: ClientWishes, data: bytes) -> None:
 
 
 def _encrypted_client_hello(wishes: ClientWishes, data: bytes) -> None:
+    from ..ech.hello import read_type
+
     wishes.ech = read_type(data)
 
 
