@@ -14,7 +14,7 @@ from glasslock.tls import (
     Limits,
     TicketKeys,
 )
-from glasslock.tls.record import HEADER_LENGTH
+from glasslock.tls.protection import HEADER_LENGTH
 from glasslock.tls.wire.messages import ClientHello, EncryptedExtensions, EndOfEarlyData, NewSessionTicket
 
 from .early_world import World, assert_not_taken, assert_taken

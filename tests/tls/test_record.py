@@ -9,8 +9,8 @@ import pytest
 from glasslock.errors import ConfigurationError, PeerMisbehaved
 from glasslock.registry import AlertDescription, CipherSuite, ContentType, HandshakeType, Side
 from glasslock.tls.keys.suites import SUITES_13
-from glasslock.tls.protection import MAX_CIPHERTEXT_13, MAX_FRAGMENT, BadRecordMac, Protection13
-from glasslock.tls.record import HEADER_LENGTH, MAX_EMPTY_RECORDS, RecordReader, RecordWriter
+from glasslock.tls.protection import HEADER_LENGTH, MAX_CIPHERTEXT_13, MAX_FRAGMENT, BadRecordMac, Protection13
+from glasslock.tls.record import MAX_EMPTY_RECORDS, RecordReader, RecordWriter
 from glasslock.tls.wire.messages import ClientHello, EncryptedExtensions, KeyUpdate
 
 from .decryptor import records
@@ -216,7 +216,7 @@ def test_a_record_of_zeros_has_no_type(length: int) -> None:
 def test_an_inside_of_nothing_at_all() -> None:
     sealing, opening = reader()
     header = b"\x17\x03\x03\x00\x10"
-    opening.feed(header + sealing._encrypt(sealing._iv.to_bytes(12, "big"), b"", header))
+    opening.feed(header + sealing.aead.encrypt(sealing.iv.to_bytes(12, "big"), b"", header))
     with pytest.raises(PeerMisbehaved) as caught:
         opening.next()
     assert caught.value.code == "padding-only"

@@ -21,7 +21,7 @@ from typing import Protocol
 
 from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
-from ..tls.record import HEADER_LENGTH
+from ..tls.protection import HEADER_LENGTH
 from .inbox import Inbox
 
 WRITE_CHUNK = 1 << 16  # bytes that one write on a socket encrypts at most: four records

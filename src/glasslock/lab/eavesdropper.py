@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import TLSError
 from ..registry import ContentType, ExtensionType, HandshakeType, name_of
-from ..tls.record import HEADER_LENGTH
+from ..tls.protection import HEADER_LENGTH
 from ..tls.wire.extensions import read_protocols, read_server_name
 from ..tls.wire.messages import ClientHello
 from .relay import Attacker

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..registry import ContentType
-from ..tls.record import HEADER_LENGTH
+from ..tls.protection import HEADER_LENGTH
 from .relay import Attacker
 
 

@@ -6,7 +6,7 @@ Where to find a step:
     in which order          handshake/client13.py and handshake/server13.py, each a mirror of the other
     the secrets             keys/key_schedule.py (a picture), keys/groups.py (key exchange)
     the proof               handshake/authentication.py, keys/signatures.py
-    every byte protected    record.py
+    every byte protected    record.py and protection.py; short_way.py for data once keys are agreed
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerConfig
-from .connection import ClientConnection, Connection, ServerConnection
+from .connection import Connection
 from .credentials import Credential
+from .endpoints import ClientConnection, ServerConnection
 from .events import (
     CertificateDeclined,
     ClientAuthenticated,

@@ -1,10 +1,4 @@
-"""A TLS connection without a socket: bytes in, bytes and events out.
-
-    connection = ClientConnection(config, "example.org")
-    socket.sendall(connection.data_to_send())
-    while True:
-        for event in connection.receive_data(socket.recv(65536)): ...
-        socket.sendall(connection.data_to_send())
+"""What the client's and the server's end of a connection have in common (`endpoints`): bytes in, bytes and events out.
 
 The connection owns the two halves of the record layer and drives one handshake script. What the peer does
 wrong raises a `TLSError` from `receive_data`; the alert that tells the peer is then already queued, and what
@@ -26,24 +20,22 @@ from ..registry import (
     name_of,
 )
 from ..trace import Step
-from .config import ClientConfig, Config, ServerConfig
+from .config import Config, ServerConfig
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
-from .handshake.client import client_handshake
 from .handshake.context import CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
 from .handshake.incoming import IncomingMessages
-from .handshake.post_handshake import request_client_certificate, send_key_update
-from .handshake.server import server_handshake
+from .handshake.post_handshake import send_key_update
 from .keys.hkdf import hash_function
 from .keys.key_schedule import export
 from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
-from .protection import Content, unexpected
-from .record import APPLICATION_DATA, RecordReader, RecordWriter
-from .session import Session
+from .protection import APPLICATION_DATA, Content, Protection13, unexpected
+from .record import RecordReader, RecordWriter
+from .short_way import ShortWay
 
 
-class Connection:
+class Connection(ShortWay):
     """What client and server connections have in common; make one of these, not this."""
 
     def __init__(self, config: Config, side: Side) -> None:
@@ -104,7 +96,7 @@ class Connection:
 
     # --- in
 
-    def receive_data(self, data: bytes) -> list[Event]:
+    def receive_data(self, data: Content) -> list[Event]:
         """Takes bytes from the peer; returns what they mean. Raises TLSError if they must not be."""
         if self._failure is not None:
             raise self._failure
@@ -118,6 +110,20 @@ class Connection:
         hs = self._hs
         events, hs.events = hs.events, []
         return events
+
+    def _key_to_open(self) -> Protection13 | None:
+        """The key that the peer's data is under, while nothing keeps its records from the short way."""
+        hs, reader = self._hs, self._reader
+        if (
+            hs.application_data
+            and hs.observer is None
+            and not (self._received_close or self._canceled or hs.authenticating)
+            and not (reader.buffered or reader.mid_message)
+            and not isinstance(self._waiting, Question)
+            and isinstance(reader.protection, Protection13)
+        ):
+            return reader.protection
+        return None
 
     def receive_eof(self, problem: str = "") -> None:
         """The transport ended. Raises ConnectionTruncated unless the peer said close_notify before.
@@ -160,7 +166,9 @@ class Connection:
 
     def _read_records(self) -> None:
         """All whole records, until somebody has to decide something."""
-        next_record = self._reader.next
+        reader, content_type, fragment = self._reader, 0, b""
+        reader.short = self._writer.short = None
+        next_record = reader.next
         while not self._received_close and not isinstance(self._waiting, Question):
             record = next_record()
             if record is None:
@@ -177,6 +185,8 @@ class Connection:
             else:
                 raise unexpected("unknown-record-type", f"a protected record of the unknown type {content_type}")
         self._flush()
+        if content_type == APPLICATION_DATA and fragment:
+            reader.short = self._key_to_open()
 
     def _flush(self) -> None:
         """Queued messages go out together; what belongs together waits for the answer to a question."""
@@ -324,6 +334,19 @@ class Connection:
         except GlasslockError as problem:
             self._end(problem)
 
+    def _key_to_seal(self) -> Protection13 | None:
+        """The key that our data is under, while nothing keeps its records from the short way."""
+        hs, writer = self._hs, self._writer
+        if (
+            hs.may_send
+            and hs.observer is None
+            and not (writer.closed or writer.queued or hs.pending or hs.key_update_pending)
+            and writer.padding is None
+            and isinstance(writer.protection, Protection13)
+        ):
+            return writer.protection
+        return None
+
     def _has_room(self, data: Content) -> bool:
         """Whether the key may still protect this much."""
         protection = self._writer.protection
@@ -399,6 +422,7 @@ class Connection:
         self._failure = error
         self._writer.closed = True
         self._reader.protection = self._writer.protection = None
+        self._reader.short = self._writer.short = None
         self._script = _over()
         self._hs.forget_secrets()
         self._tell_closed(clean=False, problem=error.message)
@@ -479,66 +503,3 @@ def _over() -> Script:
     """In place of a script that failed, with all the secrets that it held."""
     return
     yield
-
-
-class ClientConnection(Connection):
-    """The side that opens the connection. `server_name` goes into server_name and is what the certificate must cover.
-
-    `session` is offered for resumption; with `early_data`, `send_early_data` works at once if the session allows it.
-    `ech_configs` is the ECHConfigList of this server, as its HTTPS record in the DNS has it: with that the hello is
-    encrypted, and `receive_data` raises ECHRejected if the server could not read it (RFC 9849).
-    """
-
-    def __init__(
-        self,
-        config: ClientConfig,
-        server_name: str | None,
-        *,
-        session: Session | None = None,
-        early_data: bool = False,
-        ech_configs: bytes = b"",
-    ) -> None:
-        super().__init__(config, Side.CLIENT)
-        self._hs.agreed.server_name = server_name
-        configs = None
-        if ech_configs:
-            from .ech.config import read_config_list
-
-            configs = read_config_list(ech_configs)
-        self._start(client_handshake(self._hs, config, session, early_data, configs))
-
-    @property
-    def early_data_room(self) -> int:
-        """How many bytes of 0-RTT data may still be sent; 0 once the server has answered."""
-        return self._hs.early_data_writable
-
-    def send_early_data(self, data: bytes) -> int:
-        """Sends as much as still has room as 0-RTT data, which an attacker can replay; returns how much that was."""
-        count = min(len(data), self._hs.early_data_writable)
-        if count and self._has_room(data):  # there is no KeyUpdate for early data (RFC 9846 section 5.5)
-            self._hs.early_data_writable -= count
-            if self._hs.observer is not None:
-                self._hs.tell(trace.DataSent(time=self._hs.now(), side=self._side, data=data[:count]))
-            self._writer.write(APPLICATION_DATA, data[:count])
-            return count
-        return 0
-
-
-class ServerConnection(Connection):
-    """The side that answers."""
-
-    def __init__(self, config: ServerConfig) -> None:
-        super().__init__(config, Side.SERVER)
-        self._server_config = config
-        self._start(server_handshake(self._hs, config))
-
-    def request_client_certificate(self) -> None:
-        """Asks the client who it is, after the handshake (RFC 9846 section 4.7.2).
-
-        `ClientAuthenticated` or `CertificateDeclined` tells the answer. ConfigurationError if it cannot be asked.
-        """
-        if self._failure is not None:
-            raise self._failure
-        if self._sent_close:
-            raise ConfigurationError("nothing can be sent after close")
-        request_client_certificate(self._hs, self._server_config)

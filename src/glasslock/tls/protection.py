@@ -13,18 +13,23 @@ copies as there can be.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 
 from ..errors import PeerMisbehaved
-from ..registry import AlertDescription
+from ..registry import AlertDescription, ContentType
 from .keys.suites import TAG_LENGTH, Suite, Suite12
 
+APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
+HEADER_LENGTH: Final = 5
 MAX_FRAGMENT: Final = 1 << 14
+OVERHEAD_13: Final = HEADER_LENGTH + 1 + TAG_LENGTH  # bytes that a TLS 1.3 record adds to its content
 MAX_CIPHERTEXT_13: Final = MAX_FRAGMENT + 256
 MAX_CIPHERTEXT_12: Final = MAX_FRAGMENT + 2048
 
+_HEADER: Final = Struct(">BHH")  # content type, version, length
 _TYPE: Final = tuple(bytes((number,)) for number in range(256))
 
 Record = tuple[int, bytes]  # content type, content
@@ -57,13 +62,25 @@ class Protection(Protocol):
 class Protection13:
     """AEAD protection of TLS 1.3: the content type is encrypted too (RFC 9846 section 5.2)."""
 
-    __slots__ = ("_decrypt", "_encrypt", "_iv", "epoch", "max_ciphertext", "max_plaintext", "record_limit", "sequence")
+    __slots__ = (
+        "aead",
+        "decrypt",
+        "encrypt",
+        "epoch",
+        "iv",
+        "last_header",
+        "max_ciphertext",
+        "max_plaintext",
+        "record_limit",
+        "sequence",
+    )
 
     def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
-        aead = suite.aead(key)
-        self._encrypt, self._decrypt = aead.encrypt, aead.decrypt
-        self._iv = int.from_bytes(iv, "big")
+        self.aead = suite.aead(key)
+        self.encrypt, self.decrypt = self.aead.encrypt, self.aead.decrypt
+        self.iv = int.from_bytes(iv, "big")
         self.sequence = 0
+        self.last_header = b"", 0  # and the length that goes with it: most records are as long as the one before
         self.epoch = epoch
         self.record_limit = suite.record_limit
         self.max_ciphertext = MAX_CIPHERTEXT_13
@@ -74,14 +91,14 @@ class Protection13:
         if padding:
             inner += bytes(padding)
         header = b"\x17\x03\x03" + (len(inner) + TAG_LENGTH).to_bytes(2, "big")
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
+        nonce = (self.iv ^ self.sequence).to_bytes(12, "big")
         self.sequence += 1
-        return header + self._encrypt(nonce, inner, header)
+        return header + self.aead.encrypt(nonce, inner, header)
 
     def open(self, header: Received, body: Received) -> Record:
-        nonce = (self._iv ^ self.sequence).to_bytes(12, "big")
+        nonce = (self.iv ^ self.sequence).to_bytes(12, "big")
         try:
-            inner = self._decrypt(nonce, body, header)
+            inner = self.aead.decrypt(nonce, body, header)
         except InvalidTag:
             raise BadRecordMac from None
         self.sequence += 1
@@ -92,6 +109,61 @@ class Protection13:
             if not inner:
                 raise unexpected("padding-only", "a protected record has no content type", "RFC 9846 section 5.4")
         return inner[-1], inner[:-1]
+
+    def seal_into(self, data: memoryview, buffer: memoryview, max_fragment: int) -> int:
+        """Records of all of this application data; how many bytes of `buffer` they take, 0 if it has too few."""
+        size, records = len(data), -(-len(data) // max_fragment)
+        if size + records * OVERHEAD_13 > len(buffer):
+            return 0
+        encrypt_into = self.aead.encrypt_into
+        header, inner_length = self.last_header
+        written = 0
+        for start in range(0, size, max_fragment):
+            inner = b"".join((data[start : start + max_fragment], b"\x17"))
+            if len(inner) != inner_length:
+                inner_length = len(inner)
+                header = b"\x17\x03\x03" + (inner_length + TAG_LENGTH).to_bytes(2)
+                self.last_header = header, inner_length
+            body = written + HEADER_LENGTH
+            buffer[written:body] = header
+            written = body + inner_length + TAG_LENGTH
+            sequence = self.sequence
+            self.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
+            encrypt_into((self.iv ^ sequence).to_bytes(12), inner, header, buffer[body:written])
+        return written
+
+    def open_into(self, data: memoryview, buffer: memoryview) -> tuple[int, int]:
+        """The content of whole records at the front of `data`, as far as there is room: bytes dealt with, bytes got.
+
+        Each content type lands behind its content, where the next record's content overwrites it. Whatever is not
+        plain application data (another type, padding, a bad tag) stays for `open`.
+        """
+        decrypt_into = self.aead.decrypt_into
+        available, room = len(data), len(buffer)
+        header, body_length = self.last_header
+        used = received = 0
+        while used + HEADER_LENGTH <= available:
+            outer, version, length = _HEADER.unpack_from(data, used)
+            if outer != APPLICATION_DATA or version != 0x0303:
+                break
+            if length != body_length:
+                header, body_length = self.last_header = _HEADER.pack(APPLICATION_DATA, 0x0303, length), length
+            body = used + HEADER_LENGTH
+            end = body + length
+            last = received + length - TAG_LENGTH - 1  # where the content type will be
+            if end > available or last >= room or not received < last < received + self.max_plaintext:
+                break
+            nonce = (self.iv ^ self.sequence).to_bytes(12)
+            try:
+                decrypt_into(nonce, data[body:end], header, buffer[received : last + 1])
+            except InvalidTag:
+                buffer[received : last + 1] = bytes(last + 1 - received)  # nothing of a forgery stays
+                break
+            if buffer[last] != APPLICATION_DATA:
+                break
+            self.sequence += 1
+            used, received = end, last
+        return used, received
 
 
 class Protection12:

@@ -19,18 +19,21 @@ from ..errors import PeerMisbehaved, TLSError
 from ..registry import AlertDescription, ContentType
 from .keys.suites import TAG_LENGTH
 from .protection import (
+    APPLICATION_DATA,
+    HEADER_LENGTH,
     MAX_CIPHERTEXT_13,
     MAX_FRAGMENT,
+    OVERHEAD_13,
     BadRecordMac,
     Content,
     Protection,
+    Protection13,
     Received,
     Record,
     overflow,
     unexpected,
 )
 
-HEADER_LENGTH: Final = 5
 # How many records without any content in a row are harmless; more are a way to keep us busy.
 MAX_EMPTY_RECORDS: Final = 32
 
@@ -39,7 +42,6 @@ Listener = Callable[[int, int, bool, str, bytes], None]
 
 # Plain numbers: every record is compared with them.
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
-APPLICATION_DATA: Final = int(ContentType.APPLICATION_DATA)
 _CONTENT_TYPES: Final = frozenset(int(kind) for kind in ContentType)
 _NO_PROGRESS: Final = frozenset({CHANGE_CIPHER_SPEC, int(ContentType.ALERT)})  # between empty records
 _SMALL: Final = 2048  # bytes that are copied faster than looked at through a view
@@ -49,7 +51,18 @@ _SEQUENCE_LIMIT: Final = (1 << 64) - 1
 class RecordWriter:
     """Fragments, protects and queues what goes out."""
 
-    __slots__ = ("_out", "closed", "initial_version", "listener", "max_fragment", "padding", "protection")
+    __slots__ = (
+        "_out",
+        "closed",
+        "initial_version",
+        "listener",
+        "max_fragment",
+        "padding",
+        "protection",
+        "short",
+        "short_header",
+        "short_length",
+    )
 
     def __init__(self) -> None:
         self._out: list[bytes] = []
@@ -60,9 +73,15 @@ class RecordWriter:
         self.padding: Callable[[int], int] | None = None
         # An initial ClientHello looks like TLS 1.0, for middleboxes (RFC 9846 section 5.1).
         self.initial_version = b"\x03\x03"
+        # The key while the short way is open (`short_way`), and what was sent last on it: most messages are as long
+        # as the one before, and have the same header then.
+        self.short: Protection13 | None = None
+        self.short_length = -1
+        self.short_header = b""
 
     def write(self, content_type: int, data: Content) -> None:
         """Queues `data` in as many records as it needs; an empty `data` makes one empty record."""
+        self.short = None
         if self.closed:
             return
         limit = self.max_fragment
@@ -93,6 +112,19 @@ class RecordWriter:
         if self.listener is not None:
             self.listener(content_type, len(fragment), True, protection.epoch, record)
 
+    def takes_the_short_way(self, length: int) -> bool:
+        """Whether so much data fits into one record; remembers what its header is."""
+        if not 0 < length <= self.max_fragment:
+            return False
+        self.short_length = length
+        self.short_header = b"\x17\x03\x03" + (length + 1 + TAG_LENGTH).to_bytes(2, "big")
+        return True
+
+    @property
+    def queued(self) -> bool:
+        """Whether there is anything to send."""
+        return bool(self._out)
+
     def data_to_send(self) -> bytes:
         """Everything queued since the last call."""
         out = self._out
@@ -115,6 +147,9 @@ class RecordReader:
         "may_receive_plain_alert",
         "mid_message",
         "protection",
+        "short",
+        "short_header",
+        "short_length",
         "skippable",
         "tls13",
         "version",
@@ -134,6 +169,10 @@ class RecordReader:
         self.mid_message = False  # whether the last record left a handshake message unfinished
         # A client that cannot follow the server's flight has no key yet to say so.
         self.may_receive_plain_alert = False
+        # As for the writer: the key while the short way is open, length and header of the last record that took it.
+        self.short: Protection13 | None = None
+        self.short_length = -1
+        self.short_header = b""
 
     def feed(self, data: Content) -> None:
         """Adds what came from the peer; to be followed by `next` until that has no more."""
@@ -146,6 +185,31 @@ class RecordReader:
     def buffered(self) -> int:
         """How many bytes wait for the rest of their record, or to be looked at."""
         return len(self._buffer) - self._position
+
+    @property
+    def missing(self) -> int:
+        """How many bytes the record that has begun still lacks; of its header first."""
+        buffered = len(self._buffer) - self._position
+        if not buffered:
+            return 0
+        if buffered < HEADER_LENGTH:
+            return HEADER_LENGTH - buffered
+        header = self._buffer[self._position : self._position + HEADER_LENGTH]
+        return max(0, HEADER_LENGTH + (header[3] << 8 | header[4]) - buffered)
+
+    def takes_the_short_way(self, data: Content) -> bool:
+        """Whether this looks like one whole record of data; remembers its header, which all like it have."""
+        length, header = len(data), bytes(data[:HEADER_LENGTH])
+        if self.short is None or not OVERHEAD_13 < length < OVERHEAD_13 + self.short.max_plaintext:
+            return False
+        if header != b"\x17\x03\x03" + (length - HEADER_LENGTH).to_bytes(2, "big"):
+            return False
+        self.short_length, self.short_header = length, header
+        return True
+
+    def note_progress(self) -> None:
+        """Data was read past us: records that hold nothing may come again."""
+        self._empty = 0
 
     def next(self) -> Record | None:
         """The next record, or None until more is fed. Raises PeerMisbehaved for what must not come."""

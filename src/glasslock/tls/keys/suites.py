@@ -27,6 +27,10 @@ class Aead(Protocol):
 
     def decrypt(self, nonce: bytes, data: Buffer, associated_data: Buffer | None) -> bytes: ...
 
+    def encrypt_into(self, nonce: bytes, data: Buffer, associated_data: Buffer | None, buf: Buffer) -> int: ...
+
+    def decrypt_into(self, nonce: bytes, data: Buffer, associated_data: Buffer | None, buf: Buffer) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Suite:

@@ -1,0 +1,159 @@
+"""The short way of application data, which nearly every record of a connection takes.
+
+While nothing but data can be due, all that a direction of a connection needs is its key; and a record, from the
+user's bytes to those on the wire, is one AEAD call with a nonce, a header and the content type around it:
+
+    header = 0x17 0x03 0x03 length
+    nonce  = iv XOR sequence number                                     RFC 9846 section 5.3
+    record = header || AEAD-Encrypt(key, nonce, content || 0x17, header)         section 5.2
+
+`RecordWriter.short` and `RecordReader.short` hold that key while the way is open. Data that went the ordinary way
+(`send_data`, `receive_data`) opens it; any other record, any error, close_notify or a new key closes it. So whatever
+the ordinary way would check or count stands as the last record left it. TLS 1.2, padding of our own and connections
+that somebody observes have no short way. A record that turns out not to be plain data is left to the ordinary way,
+as if the short one had not seen it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from cryptography.exceptions import InvalidTag
+
+from ..errors import GlasslockError
+from .events import Data, Event
+from .handshake.context import Handshake
+from .protection import Content, Protection13
+from .record import RecordReader, RecordWriter
+
+
+class ShortWay(ABC):
+    """What `Connection` is for those who send and receive data, and need no events for that."""
+
+    _hs: Handshake
+    _reader: RecordReader
+    _writer: RecordWriter
+    _warnings: int
+
+    def encrypt(self, data: bytes) -> bytes:
+        """`send_data` and `data_to_send` in one: everything that has to go to the peer now, `data` included."""
+        writer = self._writer
+        key = writer.short
+        if key is None or (sequence := key.sequence) >= key.record_limit:
+            return self._send_the_ordinary_way(data)
+        if len(data) != writer.short_length and not writer.takes_the_short_way(len(data)):
+            return self._send_the_ordinary_way(data)
+        header = writer.short_header
+        inner = data + b"\x17"
+        key.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
+        encrypt = key.encrypt
+        sealed = encrypt((key.iv ^ sequence).to_bytes(12), inner, header)
+        del inner  # its memory is still in the processor's cache
+        return header + sealed
+
+    def decrypt(self, data: bytes) -> bytes:
+        """`receive_data` for those who want the data: all of it that is whole now, maybe none.
+
+        Everything else that was received, early data included, is in `take_events`; and it may have to be answered,
+        with `data_to_send`. Raises TLSError as `receive_data` does.
+        """
+        reader = self._reader
+        key = reader.short
+        if key is None:
+            return self._receive_the_ordinary_way(data)
+        header = data[:5]
+        if (header != reader.short_header or len(data) != reader.short_length) and not reader.takes_the_short_way(data):
+            return self._receive_the_ordinary_way(data)
+        decrypt = key.decrypt
+        sequence = key.sequence
+        try:
+            inner = decrypt((key.iv ^ sequence).to_bytes(12), data[5:], header)
+        except InvalidTag:
+            return self._receive_the_ordinary_way(data)  # which says what is wrong
+        if inner[-1] != 0x17:
+            return self._receive_the_ordinary_way(data)
+        key.sequence = sequence + 1
+        return inner[:-1]
+
+    def encrypt_into(self, data: memoryview, buffer: memoryview) -> memoryview:
+        """`encrypt` for much data: the records are made in `buffer`, if there is room and nothing has to go before.
+
+        Returns what is to be sent: the first part of `buffer`, or else bytes of its own. Each record of up to 16 KiB
+        takes 22 bytes more than its content. Both arguments are views of bytes.
+        """
+        key = self._writer.short or self._key_to_seal()
+        if key is not None and self._has_room(data):
+            written = key.seal_into(data, buffer, self._writer.max_fragment)
+            if written:
+                return buffer[:written]
+        return memoryview(self._send_the_ordinary_way(data))
+
+    def decrypt_into(self, data: memoryview, buffer: memoryview) -> int:
+        """`decrypt` for much data: puts it into `buffer`, which has room for all of `data` and a record more (16 KiB).
+
+        Returns how many bytes that was; what is in the buffer behind them means nothing. An error that comes behind
+        data is raised by the next call. Both arguments are views of bytes.
+        """
+        reader, received = self._reader, 0
+        while reader.short is None and data and (missing := reader.missing):
+            received += self._receive_into(data[:missing], buffer)
+            data = data[missing:]
+        key = reader.short or self._key_to_open()
+        if key is not None:
+            used, count = key.open_into(data, buffer[received:] if received else buffer)
+            received += count
+            if count and reader.short is None:
+                reader.short = key
+                reader.note_progress()
+                self._warnings = 0
+                self._hs.data_received += 1
+            if used == len(data):
+                return received
+            data = data[used:]
+        try:
+            return received + self._receive_into(data, buffer[received:])
+        except GlasslockError:
+            if received:
+                return received
+            raise
+
+    def _send_the_ordinary_way(self, data: Content) -> bytes:
+        self.send_data(data)
+        sealed = self.data_to_send()
+        self._writer.short = self._key_to_seal()
+        return sealed
+
+    def _receive_the_ordinary_way(self, data: Content) -> bytes:
+        contents, others = [], []
+        for event in self.receive_data(data):
+            if isinstance(event, Data) and not event.early:
+                contents.append(event.data)
+            else:
+                others.append(event)
+        self._hs.events = others
+        return contents[0] if len(contents) == 1 else b"".join(contents)
+
+    def _receive_into(self, data: memoryview, buffer: memoryview) -> int:
+        contents = self._receive_the_ordinary_way(data)
+        buffer[: len(contents)] = contents
+        return len(contents)
+
+    # --- what `Connection` adds
+
+    @abstractmethod
+    def send_data(self, data: Content) -> None: ...
+
+    @abstractmethod
+    def data_to_send(self) -> bytes: ...
+
+    @abstractmethod
+    def receive_data(self, data: Content) -> list[Event]: ...
+
+    @abstractmethod
+    def _key_to_open(self) -> Protection13 | None: ...
+
+    @abstractmethod
+    def _key_to_seal(self) -> Protection13 | None: ...
+
+    @abstractmethod
+    def _has_room(self, data: Content) -> bool: ...
