@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import ConfigurationError
 from ..registry import (
@@ -270,8 +270,7 @@ class ClientConfig(Config):
         return tuple(group for group in self.groups if group in classical + post_quantum)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHelloInfo:
+class ClientHelloInfo(NamedTuple):
     """What a server knows when it has to choose a certificate."""
 
     server_name: str | None

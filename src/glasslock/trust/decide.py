@@ -6,7 +6,7 @@ This is all that runs when a chain is good and nobody listens. `explain` must al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder
@@ -25,16 +25,14 @@ class Refused(Exception):
     """The decision against a chain, in the verifier's own words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided: the accepted path, leaf first, or `refusal`, the verifier's own words."""
 
     path: tuple[x509.Certificate, ...] = ()
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A peer's chain: the bytes as they came, what could be decoded of them, and what was left aside."""
 
     chain: tuple[bytes, ...]

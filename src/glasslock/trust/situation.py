@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .names import ServerName
 from .policy import Policy, Purpose
 from .stores import TrustStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class Situation(NamedTuple):
     """What is asked of a chain, and what came with it.
 
     `name` is None when no name is compared; `name_problem` says why no certificate can be for the wanted name.
@@ -23,8 +22,8 @@ class Situation:
     now: dt.datetime
     name: ServerName | None = None
     name_problem: str = ""
-    ocsp_response: bytes | None = field(default=None, repr=False)
-    sct_list: bytes | None = field(default=None, repr=False)
+    ocsp_response: bytes | None = None
+    sct_list: bytes | None = None
 
     @property
     def server(self) -> bool:

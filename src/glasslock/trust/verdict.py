@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from glasslock.registry import AlertDescription, Side
 from glasslock.trace import CheckRan, PathTried, VerdictReached
@@ -58,8 +59,7 @@ EXIT_CODES: Mapping[Kind, int] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """When a verdict is reached (seconds since the epoch), and on which side."""
 
     time: float

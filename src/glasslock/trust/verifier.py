@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography import x509
 
@@ -25,8 +25,7 @@ from .verdict import Moment, Verdict
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Audience:
+class _Audience(NamedTuple):
     """Who is told, and when and about whom the story is."""
 
     moment: Moment

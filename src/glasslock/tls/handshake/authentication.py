@@ -6,10 +6,9 @@ The same for both roles; only the words around the signature differ.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ... import trace
 from ...errors import (
@@ -65,8 +64,7 @@ def no_common_scheme() -> NegotiationFailed:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PeerWishes:
+class PeerWishes(NamedTuple):
     """What the other side said about the certificate it wants to see."""
 
     schemes: tuple[int, ...]
@@ -149,8 +147,7 @@ def _sign_now(credential: Credential, scheme: int, content: bytes) -> bytes:
         raise ConfigurationError(f"the signer failed: {problem!r}") from problem
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureRequest:
+class SignatureRequest(NamedTuple):
     """The subject of a `sign` question: the answer is the signature."""
 
     credential: Credential
@@ -161,8 +158,7 @@ class SignatureRequest:
 # --- the peer's proof -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class VerificationRequest:
+class VerificationRequest(NamedTuple):
     """What the peer showed, to be judged: the subject of a `verify` question.
 
     The answer is None, or the verifier's exception is handed in.

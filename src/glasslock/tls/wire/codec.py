@@ -67,32 +67,54 @@ class Reader:
     def u32(self) -> int:
         return int.from_bytes(self.take(4), "big")
 
+    # Each of the three reads its length and its content in one go: a hello has dozens of them.
+
     def vector8(self, minimum: int = 0, maximum: int = 0xFF) -> bytes:
         """A vector with a one-byte length, in bytes, between `minimum` and `maximum`."""
-        length = self.u8()
-        if not minimum <= length <= maximum:
-            raise self._wrong_size(length, minimum, maximum)
-        return self.take(length)
+        data, start = self._data, self._position + 1
+        if start > self._end:
+            raise self._short(1, start - 1)
+        length = data[start - 1]
+        if minimum <= length <= maximum:
+            stop = start + length
+            if stop <= self._end:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(length, start, minimum, maximum)
 
     def vector16(self, minimum: int = 0, maximum: int = 0xFFFF) -> bytes:
         """A vector with a two-byte length."""
-        length = self.u16()
-        if not minimum <= length <= maximum:
-            raise self._wrong_size(length, minimum, maximum)
-        return self.take(length)
+        data, start = self._data, self._position + 2
+        if start > self._end:
+            raise self._short(2, start - 2)
+        length = data[start - 2] << 8 | data[start - 1]
+        if minimum <= length <= maximum:
+            stop = start + length
+            if stop <= self._end:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(length, start, minimum, maximum)
 
     def vector24(self, minimum: int = 0, maximum: int = 0xFFFFFF) -> bytes:
         """A vector with a three-byte length."""
-        length = self.u24()
-        if not minimum <= length <= maximum:
-            raise self._wrong_size(length, minimum, maximum)
-        return self.take(length)
+        data, start = self._data, self._position + 3
+        if start > self._end:
+            raise self._short(3, start - 3)
+        length = data[start - 3] << 16 | data[start - 2] << 8 | data[start - 1]
+        if minimum <= length <= maximum:
+            stop = start + length
+            if stop <= self._end:
+                self._position = stop
+                return data[start:stop]
+        raise self._bad_vector(length, start, minimum, maximum)
 
     def _short(self, length: int, start: int) -> PeerMisbehaved:
         left = self._end - start
         return decode_error(f"{self._what} ends early: {length} bytes expected, {left} left")
 
-    def _wrong_size(self, length: int, minimum: int, maximum: int) -> PeerMisbehaved:
+    def _bad_vector(self, length: int, start: int, minimum: int, maximum: int) -> PeerMisbehaved:
+        if minimum <= length <= maximum:
+            return self._short(length, start)
         return decode_error(f"{self._what} has a vector of {length} bytes; {minimum} to {maximum} are allowed")
 
     @property

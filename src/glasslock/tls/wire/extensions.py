@@ -28,6 +28,7 @@ from .codec import (
 
 HOST_NAME = 0  # the only NameType that server_name has (RFC 6066 section 3)
 MAX_HOST_NAME = 255  # bytes: more than any name in the DNS can have
+_PRINTABLE = bytes(range(0x21, 0x7F))
 OCSP = 1  # the only CertificateStatusType in use (RFC 6066 section 8)
 
 
@@ -50,9 +51,7 @@ def read_server_name(data: bytes) -> str | None:
 
     decode_error for what is no list of names, illegal_parameter for two host names or one that cannot be.
     """
-    reader = Reader(data, "server_name")
-    names = Reader(reader.vector16(1), "server_name")
-    reader.finish()
+    names = Reader(whole_vector16(data, "server_name", 1), "server_name")
     hosts = []
     while names.remaining:
         kind = names.u8()
@@ -61,9 +60,12 @@ def read_server_name(data: bytes) -> str | None:
             hosts.append(name)
     if len(hosts) > 1:
         raise _bad_server_name("server_name has more than one host name")
-    if any(len(host) > MAX_HOST_NAME or not all(0x20 < byte < 0x7F for byte in host) for host in hosts):
+    if not hosts:
+        return None
+    host = hosts[0]
+    if len(host) > MAX_HOST_NAME or host.translate(None, _PRINTABLE):
         raise _bad_server_name("the host name in server_name is none: it is too long, or not printable ASCII")
-    return hosts[0].decode("ascii") if hosts else None
+    return host.decode("ascii")
 
 
 def _bad_server_name(message: str) -> PeerMisbehaved:
@@ -178,7 +180,9 @@ def write_client_shares(shares: dict[int, bytes]) -> bytes:
 
 
 def read_server_share(data: bytes) -> tuple[int, bytes]:
-    reader = Reader(data, "key_share")
+    if len(data) > 4 and len(data) - 4 == data[2] << 8 | data[3]:
+        return data[0] << 8 | data[1], data[4:]
+    reader = Reader(data, "key_share")  # knows what is wrong
     group = reader.u16()
     share = reader.vector16(1)
     reader.finish()
