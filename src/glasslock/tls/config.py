@@ -236,6 +236,11 @@ class ClientConfig(Config):
             raise ConfigurationError("TLS 1.2 alone needs a group that is not post-quantum")
 
     @cached_property
+    def usual_extensions(self) -> dict[str | None, dict[int, bytes]]:
+        """What ClientHello says in every connection to a host; kept here by whoever writes it."""
+        return {}
+
+    @cached_property
     def offered_groups(self) -> tuple[int, ...]:
         """TLS 1.2 has no key exchange for the post-quantum ones."""
         if ProtocolVersion.TLS_1_3 in self.versions:

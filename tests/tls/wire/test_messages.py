@@ -197,7 +197,7 @@ def test_pre_shared_keys_written_and_read(offered: list[tuple[bytes, int, bytes]
 def test_whatever_an_extension_holds_is_read_or_refused(data: bytes) -> None:
     readers = [
         ext.read_offered_psks,
-        ext.read_status_request,
+        ext.wants_ocsp,
         ext.check_sct_list,
         ext.read_early_data_size,
         ext.read_record_size_limit,

@@ -220,8 +220,39 @@ def _extensions(
     early: bool,
 ) -> Extensions:
     """Everything but pre_shared_key, which has to be last and is added with its binders."""
+    found = _usual_extensions(config, grease, hs.agreed.server_name)
+    if session12 is not None and _E.SESSION_TICKET in found:
+        found[_E.SESSION_TICKET] = session12.ticket
+    if ProtocolVersion.TLS_1_3 in config.versions:
+        shares = {group: exchange.share for group, exchange in exchanges.items()}
+        if shares and grease.groups:
+            shares = dict.fromkeys(grease.groups, b"\x00") | shares
+        found[_E.KEY_SHARE] = ext.write_client_shares(shares)
+        if early:
+            found[_E.EARLY_DATA] = b""
+    return found
+
+
+def _usual_extensions(config: ClientConfig, grease: Grease, server_name: str | None) -> Extensions:
+    """Those that are the same in every hello to one host; put together once, if there is no grease among them."""
+    if grease is not NO_GREASE:
+        return _constant_extensions(config, grease, server_name)
+    known = config.usual_extensions
+    usual = known.get(server_name)
+    if usual is None:
+        usual = _constant_extensions(config, grease, server_name)
+        if len(known) >= _MOST_HOSTS:
+            known.clear()
+        known[server_name] = usual
+    return usual.copy()
+
+
+_MOST_HOSTS = 256  # whose extensions a config remembers
+
+
+def _constant_extensions(config: ClientConfig, grease: Grease, server_name: str | None) -> Extensions:
     found: Extensions = {}
-    name = host_name(hs.agreed.server_name)
+    name = host_name(server_name)
     if name is not None:
         found[_E.SERVER_NAME] = ext.write_server_name(name)
     if ProtocolVersion.TLS_1_2 in config.versions:  # see TLS12_ONLY
@@ -229,7 +260,7 @@ def _extensions(
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
         if config.session_tickets:
-            found[_E.SESSION_TICKET] = session12.ticket if session12 is not None else b""
+            found[_E.SESSION_TICKET] = b""
     found[_E.SUPPORTED_GROUPS] = ext.write_u16_vector(grease.groups + config.offered_groups)
     if config.alpn_protocols:
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols(config.alpn_bytes)
@@ -243,15 +274,11 @@ def _extensions(
     if config.record_size_limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
     if ProtocolVersion.TLS_1_3 in config.versions:
-        _add_tls13_extensions(found, config, grease, exchanges)
-        if early:
-            found[_E.EARLY_DATA] = b""
+        _add_tls13_extensions(found, config, grease)
     return found
 
 
-def _add_tls13_extensions(
-    found: Extensions, config: ClientConfig, grease: Grease, exchanges: dict[int, KeyExchange]
-) -> None:
+def _add_tls13_extensions(found: Extensions, config: ClientConfig, grease: Grease) -> None:
     found[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(grease.versions + config.versions)
     if config.certificate_compression:
         found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
@@ -261,10 +288,6 @@ def _add_tls13_extensions(
         found[_E.POST_HANDSHAKE_AUTH] = b""
     if config.ticket_request is not None:
         found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
-    shares = {group: exchange.share for group, exchange in exchanges.items()}
-    if shares:
-        shares = dict.fromkeys(grease.groups, b"\x00") | shares
-    found[_E.KEY_SHARE] = ext.write_client_shares(shares)
 
 
 def renew_offer(offer: Offer, hash_name: str) -> None:

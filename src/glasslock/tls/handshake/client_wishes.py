@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from ...registry import ECHClientHelloType, ExtensionType, ProtocolVersion
 from ..wire import extensions as ext
@@ -62,10 +63,12 @@ def read_wishes(
     if _E.SUPPORTED_VERSIONS in found:
         wishes.versions = ext.read_client_versions(found[_E.SUPPORTED_VERSIONS])
     tls13 = ProtocolVersion.TLS_1_3 in versions and offers_tls13(wishes)
+    readers = _READERS_13 if tls13 else _READERS
     for kind, data in found.items():
-        reader = _READERS.get(kind) or (_READERS_13.get(kind) if tls13 else None)
+        reader = readers.get(kind)
         if reader is not None:
-            reader(wishes, data)
+            field, read = reader
+            setattr(wishes, field, read(data) if len(data) > _SHORT or kind in _FRESH else _read_again(kind, data))
     if tls13 and _E.PRE_SHARED_KEY in found and next(reversed(found)) != _E.PRE_SHARED_KEY:
         raise illegal("psk-not-last", "pre_shared_key is not the last extension", "RFC 9846 section 4.3.11")
     return wishes
@@ -75,136 +78,78 @@ def offers_tls13(wishes: ClientWishes) -> bool:
     return wishes.versions is not None and ProtocolVersion.TLS_1_3 in wishes.versions
 
 
-def _server_name(wishes: ClientWishes, data: bytes) -> None:
-    wishes.server_name = ext.read_server_name(data)
+_SHORT = 64  # bytes of an extension whose values may be remembered: enough for the lists that programs send
+# What differs from hello to hello.
+_FRESH = frozenset({_E.KEY_SHARE, _E.PRE_SHARED_KEY, _E.COOKIE, _E.SESSION_TICKET, _E.ENCRYPTED_CLIENT_HELLO})
 
 
-def _groups(wishes: ClientWishes, data: bytes) -> None:
-    wishes.groups = ext.read_u16_vector(data, "supported_groups")
+@lru_cache(maxsize=1024)
+def _read_again(kind: int, data: bytes) -> Any:
+    """Most hellos are from programs that have been here before, and say the same again."""
+    return _READERS_13[kind][1](data)
 
 
-def _shares(wishes: ClientWishes, data: bytes) -> None:
-    wishes.shares = ext.read_client_shares(data)
+def _numbers(what: str) -> Callable[[bytes], tuple[int, ...]]:
+    return lambda data: ext.read_u16_vector(data, what)
 
 
-def _schemes(wishes: ClientWishes, data: bytes) -> None:
-    wishes.schemes = ext.read_u16_vector(data, "signature_algorithms")
+def _small_numbers(what: str) -> Callable[[bytes], tuple[int, ...]]:
+    return lambda data: ext.read_u8_vector(data, what)
 
 
-def _schemes_cert(wishes: ClientWishes, data: bytes) -> None:
-    wishes.schemes_cert = ext.read_u16_vector(data, "signature_algorithms_cert")
+def _flag(extension: ExtensionType) -> Callable[[bytes], bool]:
+    """An extension that speaks by being there."""
+
+    def read(data: bytes) -> bool:
+        ext.read_empty(data, extension)
+        return True
+
+    return read
 
 
-def _protocols(wishes: ClientWishes, data: bytes) -> None:
-    wishes.protocols = ext.read_protocols(data)
+def _certificate_types(extension: ExtensionType) -> Callable[[bytes], tuple[int, ...]]:
+    return lambda data: ext.read_certificate_types(data, extension)
 
 
-def _psk_modes(wishes: ClientWishes, data: bytes) -> None:
-    wishes.psk_modes = ext.read_u8_vector(data, "psk_key_exchange_modes")
-
-
-def _psks(wishes: ClientWishes, data: bytes) -> None:
-    wishes.psks = ext.read_offered_psks(data)
-
-
-def _early_data(wishes: ClientWishes, data: bytes) -> None:
-    ext.read_empty(data, _E.EARLY_DATA)
-    wishes.early_data = True
-
-
-def _cookie(wishes: ClientWishes, data: bytes) -> None:
-    wishes.cookie = ext.read_cookie(data)
-
-
-def _status_request(wishes: ClientWishes, data: bytes) -> None:
-    wishes.wants_ocsp = ext.read_status_request(data) == ext.OCSP
-
-
-def _scts(wishes: ClientWishes, data: bytes) -> None:
-    ext.read_empty(data, _E.SIGNED_CERTIFICATE_TIMESTAMP)
-    wishes.wants_scts = True
-
-
-def _compression(wishes: ClientWishes, data: bytes) -> None:
-    wishes.compression = ext.read_compression_algorithms(data)
-
-
-def _record_size_limit(wishes: ClientWishes, data: bytes) -> None:
-    wishes.record_size_limit = ext.read_record_size_limit(data)
-
-
-def _authorities(wishes: ClientWishes, data: bytes) -> None:
-    wishes.authorities = ext.read_certificate_authorities(data)
-
-
-def _client_certificate_types(wishes: ClientWishes, data: bytes) -> None:
-    wishes.client_certificate_types = ext.read_certificate_types(data, _E.CLIENT_CERTIFICATE_TYPE)
-
-
-def _server_certificate_types(wishes: ClientWishes, data: bytes) -> None:
-    wishes.server_certificate_types = ext.read_certificate_types(data, _E.SERVER_CERTIFICATE_TYPE)
-
-
-def _post_handshake_auth(wishes: ClientWishes, data: bytes) -> None:
-    ext.read_empty(data, _E.POST_HANDSHAKE_AUTH)
-    wishes.post_handshake_auth = True
-
-
-def _ticket_request(wishes: ClientWishes, data: bytes) -> None:
-    wishes.ticket_request = ext.read_ticket_request(data)
-
-
-def _extended_main_secret(wishes: ClientWishes, data: bytes) -> None:
-    ext.read_empty(data, _E.EXTENDED_MAIN_SECRET)
-    wishes.extended_main_secret = True
-
-
-def _session_ticket(wishes: ClientWishes, data: bytes) -> None:
-    wishes.session_ticket = data
-
-
-def _renegotiation_info(wishes: ClientWishes, data: bytes) -> None:
-    wishes.renegotiation_info = data
-
-
-def _point_formats(wishes: ClientWishes, data: bytes) -> None:
-    wishes.point_formats = ext.read_u8_vector(data, "ec_point_formats")
-
-
-def _encrypted_client_hello(wishes: ClientWishes, data: bytes) -> None:
+def _ech_type(data: bytes) -> ECHClientHelloType:
     from ..ech.hello import read_type
 
-    wishes.ech = read_type(data)
+    return read_type(data)
 
 
-_Readers = dict[int, Callable[[ClientWishes, bytes], None]]
+def _as_it_is(data: bytes) -> bytes:
+    return data
 
-_READERS_13: _Readers = {
-    _E.KEY_SHARE: _shares,
-    _E.PSK_KEY_EXCHANGE_MODES: _psk_modes,
-    _E.PRE_SHARED_KEY: _psks,
-    _E.EARLY_DATA: _early_data,
-    _E.COOKIE: _cookie,
-    _E.COMPRESS_CERTIFICATE: _compression,
-    _E.POST_HANDSHAKE_AUTH: _post_handshake_auth,
-    _E.TICKET_REQUEST: _ticket_request,
-}
+
+# Extension to the field of ClientWishes that it fills, and how it is read.
+_Readers = dict[int, tuple[str, Callable[[bytes], Any]]]
 
 _READERS: _Readers = {
-    _E.SERVER_NAME: _server_name,
-    _E.SUPPORTED_GROUPS: _groups,
-    _E.SIGNATURE_ALGORITHMS: _schemes,
-    _E.SIGNATURE_ALGORITHMS_CERT: _schemes_cert,
-    _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: _protocols,
-    _E.STATUS_REQUEST: _status_request,
-    _E.SIGNED_CERTIFICATE_TIMESTAMP: _scts,
-    _E.RECORD_SIZE_LIMIT: _record_size_limit,
-    _E.CERTIFICATE_AUTHORITIES: _authorities,
-    _E.CLIENT_CERTIFICATE_TYPE: _client_certificate_types,
-    _E.SERVER_CERTIFICATE_TYPE: _server_certificate_types,
-    _E.EXTENDED_MAIN_SECRET: _extended_main_secret,
-    _E.SESSION_TICKET: _session_ticket,
-    _E.RENEGOTIATION_INFO: _renegotiation_info,
-    _E.EC_POINT_FORMATS: _point_formats,
-    _E.ENCRYPTED_CLIENT_HELLO: _encrypted_client_hello,
+    _E.SERVER_NAME: ("server_name", ext.read_server_name),
+    _E.SUPPORTED_GROUPS: ("groups", _numbers("supported_groups")),
+    _E.SIGNATURE_ALGORITHMS: ("schemes", _numbers("signature_algorithms")),
+    _E.SIGNATURE_ALGORITHMS_CERT: ("schemes_cert", _numbers("signature_algorithms_cert")),
+    _E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION: ("protocols", ext.read_protocols),
+    _E.STATUS_REQUEST: ("wants_ocsp", ext.wants_ocsp),
+    _E.SIGNED_CERTIFICATE_TIMESTAMP: ("wants_scts", _flag(_E.SIGNED_CERTIFICATE_TIMESTAMP)),
+    _E.RECORD_SIZE_LIMIT: ("record_size_limit", ext.read_record_size_limit),
+    _E.CERTIFICATE_AUTHORITIES: ("authorities", ext.read_certificate_authorities),
+    _E.CLIENT_CERTIFICATE_TYPE: ("client_certificate_types", _certificate_types(_E.CLIENT_CERTIFICATE_TYPE)),
+    _E.SERVER_CERTIFICATE_TYPE: ("server_certificate_types", _certificate_types(_E.SERVER_CERTIFICATE_TYPE)),
+    _E.EXTENDED_MAIN_SECRET: ("extended_main_secret", _flag(_E.EXTENDED_MAIN_SECRET)),
+    _E.SESSION_TICKET: ("session_ticket", _as_it_is),
+    _E.RENEGOTIATION_INFO: ("renegotiation_info", _as_it_is),
+    _E.EC_POINT_FORMATS: ("point_formats", _small_numbers("ec_point_formats")),
+    _E.ENCRYPTED_CLIENT_HELLO: ("ech", _ech_type),
+}
+
+_READERS_13: _Readers = _READERS | {
+    _E.KEY_SHARE: ("shares", ext.read_client_shares),
+    _E.PSK_KEY_EXCHANGE_MODES: ("psk_modes", _small_numbers("psk_key_exchange_modes")),
+    _E.PRE_SHARED_KEY: ("psks", ext.read_offered_psks),
+    _E.EARLY_DATA: ("early_data", _flag(_E.EARLY_DATA)),
+    _E.COOKIE: ("cookie", ext.read_cookie),
+    _E.COMPRESS_CERTIFICATE: ("compression", ext.read_compression_algorithms),
+    _E.POST_HANDSHAKE_AUTH: ("post_handshake_auth", _flag(_E.POST_HANDSHAKE_AUTH)),
+    _E.TICKET_REQUEST: ("ticket_request", ext.read_ticket_request),
 }

@@ -237,17 +237,15 @@ def write_offered_psks(identities: tuple[tuple[bytes, int], ...], binders: tuple
 STATUS_REQUEST_OCSP = u8(OCSP) + vector16(b"") + vector16(b"")
 
 
-def read_status_request(data: bytes) -> int:
-    """The status type that a client asks for."""
-    if data == STATUS_REQUEST_OCSP:  # no responder, no extensions: what everybody sends
-        return OCSP
+def wants_ocsp(data: bytes) -> bool:
+    """Whether a client's status_request asks for an OCSP response."""
     reader = Reader(data, "status_request")
     kind = reader.u8()
     if kind == OCSP:
         reader.vector16()
         reader.vector16()
         reader.finish()
-    return kind
+    return kind == OCSP
 
 
 def write_ocsp_status(response: bytes) -> bytes:
