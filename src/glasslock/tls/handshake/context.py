@@ -194,10 +194,12 @@ class Handshake:
     def expect(self, *kinds: type[Message]) -> Generator[Wait, bytes, Message]:
         """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
         raw, self._put_back = self._put_back or (yield MESSAGE), None
-        while self.passes_over(raw):
-            raw = yield MESSAGE
+        if self.skip_hello_requests:
+            while self.passes_over(raw):
+                raw = yield MESSAGE
+        received = raw[0]
         for kind in kinds:
-            if kind.type == raw[0]:
+            if kind.type == received:
                 break
         else:
             wanted = " or ".join(kind.type.name.lower() for kind in kinds)

@@ -45,7 +45,7 @@ class Message(Protocol):
 
 def frame(kind: HandshakeType, body: bytes) -> bytes:
     """A handshake message: type, length, body."""
-    return u8(kind) + vector24(body)
+    return b"%c%b%b" % (kind, len(body).to_bytes(3, "big"), body)
 
 
 def read_extensions(reader: Reader, what: str) -> Extensions:
