@@ -158,7 +158,6 @@ class Connection(ShortWay):
             value = ConfigurationError(f"the question was answered with {value!r}")
         try:
             self._resume(value)
-            self._read_messages(b"")  # the rest of the record that brought the question
             self._read_records()
         except GlasslockError as problem:
             self._end(problem)
@@ -212,20 +211,11 @@ class Connection(ShortWay):
                 hs.tell(trace.DataReceived(time=hs.now(), side=self._side, data=fragment))
 
     def _read_messages(self, fragment: bytes) -> None:
-        messages = self._messages
-        messages.feed(fragment)
-        while not isinstance(self._waiting, Question):
-            message = messages.next()
-            if message is None:
-                break
-            if self._waiting is CHANGE_CIPHER_SPEC:
-                if self._hs.passes_over(message):
-                    continue
-                raise unexpected(
-                    "unexpected-message", "a handshake message where ChangeCipherSpec is due", "RFC 5246 section 7.1"
-                )
-            self._resume(message)
-        self._reader.mid_message = messages.unread > 0
+        self._messages.feed(fragment)
+        if self._waiting is CHANGE_CIPHER_SPEC:
+            self._hs.refuse_messages()
+        else:
+            self._resume(None)
 
     def _read_alert(self, fragment: bytes) -> None:
         if self._messages.unread:
@@ -298,11 +288,12 @@ class Connection(ShortWay):
         self._hs.flush()
 
     def _resume(self, value: Any) -> None:
-        """Hands the script what it waits for: a message, an answer, or an exception in place of one."""
+        """Lets the script go on: there is more to read, or an answer, or an exception in place of one."""
         script = self._script
-        self._waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
-        if isinstance(self._waiting, Question):
-            self._hs.events.append(Undecided(self._waiting))
+        self._waiting = waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
+        if isinstance(waiting, Question):
+            self._hs.events.append(Undecided(waiting))
+        self._reader.mid_message = self._messages.unread > 0
 
     # --- out
 

@@ -41,7 +41,7 @@ class Wait:
         self.what = what
 
 
-MESSAGE: Final = Wait("a handshake message")
+MESSAGE: Final = Wait("the rest of a handshake message")
 CHANGE_CIPHER_SPEC: Final = Wait("ChangeCipherSpec")
 
 
@@ -183,20 +183,22 @@ class Handshake:
             self.writer.write(ContentType.HANDSHAKE, data)
 
     @overload
-    def expect(self, kind: type[M], /) -> Generator[Wait, bytes, M]: ...
+    def expect(self, kind: type[M], /) -> Generator[Wait, None, M]: ...
 
     @overload
-    def expect(self, first: type[M], second: type[N], /) -> Generator[Wait, bytes, M | N]: ...
+    def expect(self, first: type[M], second: type[N], /) -> Generator[Wait, None, M | N]: ...
 
     @overload
-    def expect(self, first: type[M], second: type[N], third: type[P], /) -> Generator[Wait, bytes, M | N | P]: ...
+    def expect(self, first: type[M], second: type[N], third: type[P], /) -> Generator[Wait, None, M | N | P]: ...
 
-    def expect(self, *kinds: type[Message]) -> Generator[Wait, bytes, Message]:
+    def expect(self, *kinds: type[Message]) -> Generator[Wait, None, Message]:
         """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
-        raw, self._put_back = self._put_back or (yield MESSAGE), None
-        if self.skip_hello_requests:
-            while self.passes_over(raw):
-                raw = yield MESSAGE
+        next_message = self.incoming.next
+        raw, self._put_back = self._put_back or next_message(), None
+        while raw is None or (self.skip_hello_requests and self.passes_over(raw)):
+            if raw is None:
+                yield MESSAGE
+            raw = next_message()
         received = raw[0]
         for kind in kinds:
             if kind.type == received:
@@ -214,16 +216,32 @@ class Handshake:
         self.transcript.add(raw)
         return message
 
-    def peek(self) -> Generator[Wait, bytes, int]:
+    def peek(self) -> Generator[Wait, None, int]:
         """Waits for a message and tells its type, for the few that may be left out."""
-        self._put_back = yield MESSAGE
-        while self.passes_over(self._put_back):
-            self._put_back = yield MESSAGE
-        return self._put_back[0]
+        raw = self.incoming.next()
+        while raw is None or self.passes_over(raw):
+            if raw is None:
+                yield MESSAGE
+            raw = self.incoming.next()
+        self._put_back = raw
+        return raw[0]
 
     def passes_over(self, raw: bytes) -> bool:
         """A HelloRequest in mid-handshake asks for what is under way already (RFC 5246 section 7.4.1.1)."""
         return self.skip_hello_requests and raw[0] == HandshakeType.HELLO_REQUEST and len(raw) == HEADER_LENGTH
+
+    def wait_for_change_cipher_spec(self) -> Generator[Wait, None, None]:
+        """Waits for the record that is no handshake message (RFC 5246 section 7.1)."""
+        self.refuse_messages()
+        yield CHANGE_CIPHER_SPEC
+
+    def refuse_messages(self) -> None:
+        """While ChangeCipherSpec is due no message may come, HelloRequests aside."""
+        while (raw := self.incoming.next()) is not None:
+            if not self.passes_over(raw):
+                raise unexpected(
+                    "unexpected-message", "a handshake message where ChangeCipherSpec is due", "RFC 5246 section 7.1"
+                )
 
     def _tell_received(self, raw: bytes) -> None:
         self.tell(

@@ -19,7 +19,7 @@ from ..keys.suites import SUITES_12, Suite12
 from ..protection import Protection12
 from ..wire.messages import Finished
 from .authentication import choose_scheme, no_common_scheme, sign
-from .context import CHANGE_CIPHER_SPEC, Handshake, Question, Wait, illegal
+from .context import Handshake, Question, Wait, illegal
 from .peer_key import PeerKey, RawPeerKey
 
 _LABELS = {Side.CLIENT: b"client finished", Side.SERVER: b"server finished"}
@@ -77,7 +77,7 @@ class Secrets12:
     def read_finished(self) -> Generator[Wait, Any, None]:
         """The peer's ChangeCipherSpec and Finished (RFC 5246 sections 7.1 and 7.4.9)."""
         hs = self._hs
-        yield CHANGE_CIPHER_SPEC
+        yield from hs.wait_for_change_cipher_spec()
         hs.read_with(self.protection(hs.side.peer))
         expected = self.finished(hs.side.peer)
         received = yield from hs.expect(Finished)
