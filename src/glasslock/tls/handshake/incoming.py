@@ -39,16 +39,17 @@ class IncomingMessages:
     def next(self) -> bytes | None:
         """The next whole message, header included; None until more is fed."""
         data, start = self._bytes, self._position
-        body = start + HEADER_LENGTH
-        if body > len(data):
-            if start == len(data):
-                self._bytes, self._position = b"", 0
+        available = len(data)
+        if start == available:
+            self._bytes, self._position = b"", 0
             return None
-        length = data[start + 1] << 16 | data[start + 2] << 8 | data[start + 3]
+        if start + HEADER_LENGTH > available:
+            return None
+        length = int.from_bytes(data[start + 1 : start + HEADER_LENGTH], "big")
         if length > self._harmless:
             self._check_size(data[start], length)
-        end = body + length
-        if end > len(data):
+        end = start + HEADER_LENGTH + length
+        if end > available:
             return None
         self._position = end
         return bytes(data[start:end])
