@@ -100,6 +100,7 @@ def common(
         "signature_schemes": tuple(scheme for scheme in settings.verify_prefs if scheme in SCHEMES) or VERIFIED,
         "verify_resumed": settings.reverify_on_resume,
         "certificate_compression": compression.installed(settings),
+        "compress_certificates_above": 0,
         "max_fragment": settings.max_send_fragment or 1 << 14,
         "limits": limits,
         "observer": story.observe,

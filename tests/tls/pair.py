@@ -50,6 +50,7 @@ def client_config(**changes: Any) -> ClientConfig:
         "verifier": DangerousAcceptAnyCertificate(),
         "clock": Clock(),
         "random": seeded(1),
+        "compress_certificates_above": 0,
     } | changes
     settings.setdefault("groups", (X25519,) if settings["versions"] == (TLS_1_3,) else (X25519, *CURVES))
     return ClientConfig(**settings)
@@ -61,6 +62,7 @@ def server_config(**changes: Any) -> ServerConfig:
         "groups": (X25519,),
         "clock": Clock(),
         "random": seeded(2),
+        "compress_certificates_above": 0,
     }
     if "choose_credential" not in changes:
         settings["credentials"] = (credential(),)

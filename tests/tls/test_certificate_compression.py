@@ -11,7 +11,7 @@ import pytest
 
 from glasslock.errors import ConfigurationError, PeerMisbehaved
 from glasslock.registry import AlertDescription, CertificateCompressionAlgorithm, HandshakeType, Side
-from glasslock.tls import DangerousAcceptAnyCertificate, Limits
+from glasslock.tls import DangerousAcceptAnyCertificate, Limits, ServerConfig
 from glasslock.tls.wire.compression import compress, decompress
 from glasslock.tls.wire.messages import CompressedCertificate
 
@@ -61,6 +61,17 @@ def test_without_an_algorithm_in_common_nothing_is_compressed() -> None:
         connected = pair(client_config(certificate_compression=client), server_config(certificate_compression=server))
         connected.done()
     assert H.CERTIFICATE in sent_kinds(server_config(certificate_compression=()))
+
+
+def test_what_fits_into_a_packet_stays_as_it_is() -> None:
+    """A Certificate of 1,200 bytes or less is sent as it is, a longer one compressed."""
+    short, long = credential("p256"), credential("mldsa65")
+    above = ServerConfig(credentials=(short,)).compress_certificates_above
+    assert len(short.chain[0]) < above < len(long.chain[0])
+    kinds = sent_kinds(server_config(credentials=(short,), compress_certificates_above=above))
+    assert H.CERTIFICATE in kinds
+    kinds = sent_kinds(server_config(credentials=(long,), compress_certificates_above=above))
+    assert H.COMPRESSED_CERTIFICATE in kinds
 
 
 def compressed(edit: Any, **settings: Any) -> tuple[Pair, Pair]:

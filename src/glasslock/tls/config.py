@@ -146,6 +146,7 @@ class Config:
     raw_key_verifier: RawKeyVerifier | None = None
     verify_resumed: bool = True  # a resumption judges the first handshake's certificates again, as of now
     certificate_compression: tuple[int, ...] = (CertificateCompressionAlgorithm.ZLIB,)
+    compress_certificates_above: int = 1200  # bytes of our Certificate message: what fits into a packet gains nothing
     record_size_limit: int | None = None  # bytes we are willing to receive in one record (RFC 8449)
     padding: Callable[[int], int] | None = None  # fragment length to padding length, both in bytes
     max_fragment: int = MAX_FRAGMENT  # bytes of content in one record that we send

@@ -72,7 +72,8 @@ def visits_for(browser: Browser) -> Iterator[Visit]:
         yield Visit(name=f"{key} certificate", key=key)
     for algorithm in sorted(browser.can.compression):
         number = CertificateCompressionAlgorithm[algorithm.upper()]
-        yield Visit(name=f"certificate in {algorithm}", engine={"certificate_compression": (number,)}, compressed=True)
+        engine = {"certificate_compression": (number,), "compress_certificates_above": 0}
+        yield Visit(name=f"certificate in {algorithm}", engine=engine, compressed=True)
     yield Visit(name="resumption", short=True)
     if browser.can.early_data:
         yield Visit(name="0-RTT", short=True, early=True)

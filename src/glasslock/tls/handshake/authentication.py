@@ -36,7 +36,7 @@ from ..raw_keys import RawKeyVerifier
 from ..wire.codec import decode_error
 from ..wire.compression import compress, decompress
 from ..wire.extensions import check_sct_list, read_ocsp_status, write_ocsp_status
-from ..wire.messages import Certificate, CertificateEntry, CertificateVerify, CompressedCertificate
+from ..wire.messages import Certificate, CertificateEntry, CertificateVerify, CompressedCertificate, frame
 from .context import Handshake, Question, Wait, illegal
 from .peer_key import PeerKey, RawPeerKey
 from .placement import CERTIFICATE, check_solicited
@@ -85,13 +85,18 @@ def send_certificate(hs: Handshake, credential: Credential | None, wishes: PeerW
     algorithm = next((one for one in hs.config.certificate_compression if one in wishes.compression), None)
     # The request's context is the server's choice for each request: such a message is made once and no more.
     make = _certificate_message.__wrapped__ if context else _certificate_message
-    kind, raw = make(credential.chain, ocsp, scts, context, algorithm)
+    kind, raw = make(credential.chain, ocsp, scts, context, algorithm, hs.config.compress_certificates_above)
     hs.send_raw(kind, raw)
 
 
 @lru_cache(maxsize=256)
 def _certificate_message(
-    chain: tuple[bytes, ...], ocsp: bytes | None, scts: bytes | None, context: bytes, algorithm: int | None
+    chain: tuple[bytes, ...],
+    ocsp: bytes | None,
+    scts: bytes | None,
+    context: bytes,
+    algorithm: int | None,
+    compress_above: int,
 ) -> tuple[HandshakeType, bytes]:
     """Certificate or CompressedCertificate: the same for every peer with the same wishes, and not cheap to make."""
     entries = tuple(CertificateEntry(der) for der in chain)
@@ -100,9 +105,9 @@ def _certificate_message(
     if scts:
         entries[0].extensions[ExtensionType.SIGNED_CERTIFICATE_TIMESTAMP] = scts
     certificate = Certificate(entries, context)
-    if algorithm is None:
-        return certificate.type, certificate.encode()
     body = certificate.body()
+    if algorithm is None or len(body) <= compress_above:
+        return certificate.type, frame(certificate.type, body)
     compressed = CompressedCertificate(algorithm, len(body), compress(algorithm, body))
     return compressed.type, compressed.encode()
 
