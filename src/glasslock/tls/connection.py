@@ -26,7 +26,6 @@ from .handshake.agreed import Agreed
 from .handshake.context import CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
 from .handshake.incoming import IncomingMessages
 from .handshake.post_handshake import send_key_update
-from .keys.hkdf import hash_function
 from .keys.key_schedule import export
 from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
@@ -424,7 +423,7 @@ class Connection(ShortWay):
         """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5, RFC 5705)."""
         agreed = self._hs.agreed
         if agreed.version == ProtocolVersion.TLS_1_2 and agreed.main_secret:
-            hash_ = hash_function(SUITES_12[agreed.cipher_suite].hash_name)
+            hash_ = SUITES_12[agreed.cipher_suite].hash
             randoms = agreed.client_random, agreed.server_random
             return export12(hash_, agreed.main_secret, *randoms, label.encode("ascii"), context, length)
         return self._export(agreed.exporter_secret, label, length, context or b"")
@@ -451,7 +450,7 @@ class Connection(ShortWay):
     def _export(self, secret: bytes, label: str, length: int, context: bytes) -> bytes:
         if not secret:
             raise ConfigurationError("there is nothing to export from yet")
-        hash_ = hash_function(SUITES_13[self._hs.agreed.cipher_suite].hash_name)
+        hash_ = SUITES_13[self._hs.agreed.cipher_suite].hash
         try:
             return export(hash_, secret, label.encode("ascii"), context, length)
         except (ValueError, OverflowError) as problem:

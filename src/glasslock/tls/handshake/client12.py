@@ -58,7 +58,7 @@ from .client_certificate import choose_client_credential
 from .client_hello import Offer
 from .completion import complete
 from .context import Handshake, Question, Script, Wait, illegal
-from .keys12 import Secrets12, check_signature12, key_suits, sign12, suite_hash, tell_exchange
+from .keys12 import Secrets12, check_signature12, key_suits, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .placement import check_solicited
 
@@ -332,7 +332,7 @@ def answer(
         hs.send(ClientKeyExchange.with_encrypted_secret(encrypt_premaster(key, premaster)))
         hs.decided("group", "rsa key transport", why="the suite has no ephemeral keys: no forward secrecy")
     said = hs.transcript.raw()
-    hs.transcript.start(suite_hash(suite).name)
+    hs.transcript.start(suite.hash.name)
     secrets = Secrets12.from_premaster(hs, premaster)
     if credential is not None and request is not None:
         scheme, signature = yield from sign12(hs, credential, request.schemes, said)

@@ -144,7 +144,9 @@ class Handshake:
     def send_raw(self, kind: HandshakeType, raw: bytes) -> None:
         """Queues a message that is already bytes."""
         self.transcript.add(raw)
-        self.queue(kind, raw)
+        self.pending.append(raw)
+        if self.observer is not None:
+            self._tell_sent(kind, raw)
 
     def queue(self, kind: HandshakeType, raw: bytes) -> None:
         """The same for a message that is not itself part of the transcript: the outer hello of ECH."""

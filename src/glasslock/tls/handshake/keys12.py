@@ -12,7 +12,6 @@ from ...registry import AlertDescription, ProtocolVersion, Side, SignatureScheme
 from ...trace import Outcome
 from ..credentials import Credential
 from ..keys import prf
-from ..keys.hkdf import HashFunction, hash_function
 from ..keys.key_schedule import fingerprint
 from ..keys.signatures import signature_of, verify
 from ..keys.suites import SUITES_12, Suite12
@@ -35,7 +34,7 @@ class Secrets12:
         agreed = hs.agreed
         self._hs = hs
         self._suite = SUITES_12[agreed.cipher_suite]
-        self._hash = suite_hash(self._suite)
+        self._hash = self._suite.hash
         self.main = main
         self._block = prf.KeyBlock(self._suite, self._hash, main, agreed.client_random, agreed.server_random)
         agreed.main_secret = main
@@ -46,7 +45,7 @@ class Secrets12:
     def from_premaster(cls, hs: Handshake, premaster: bytes) -> Secrets12:
         """To be called when the transcript ends with ClientKeyExchange."""
         agreed = hs.agreed
-        hash_ = suite_hash(SUITES_12[agreed.cipher_suite])
+        hash_ = SUITES_12[agreed.cipher_suite].hash
         if agreed.extended_main_secret:
             main = prf.extended_main_secret(hash_, premaster, hs.transcript.digest())
         else:
@@ -102,10 +101,6 @@ class Secrets12:
         """Whichever comes first, full handshake or resumption, is `tls-unique` (RFC 5929 section 3.1)."""
         if not self._hs.agreed.first_finished:
             self._hs.agreed.first_finished = finished.verify_data
-
-
-def suite_hash(suite: Suite12) -> HashFunction:
-    return hash_function(suite.hash_name)
 
 
 def key_suits(suite: Suite12, kind: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ... import trace
-from ..keys.hkdf import hash_function
 from ..keys.key_schedule import (
     KeySchedule,
     fingerprint,
@@ -80,7 +79,7 @@ def write_application(hs: Handshake, secret: bytes) -> None:
 
 def next_secret(hs: Handshake, secret: bytes) -> bytes:
     """The secret after a KeyUpdate (RFC 9846 section 7.2)."""
-    updated = next_traffic_secret(hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name), secret)
+    updated = next_traffic_secret(SUITES_13[hs.agreed.cipher_suite].hash, secret)
     if hs.observer is not None:
         hs.derived("next application traffic", "application traffic", updated)
     return updated

@@ -9,7 +9,6 @@ from ...errors import ConfigurationError, TLSError
 from ...registry import AlertDescription, ExtensionType, KeyUpdateRequest
 from ..config import ClientConfig, ServerConfig
 from ..events import CertificateDeclined, ClientAuthenticated, TicketReceived
-from ..keys.hkdf import hash_function
 from ..keys.key_schedule import finished_mac, resumption_psk
 from ..keys.suites import SUITES_13
 from ..protection import unexpected
@@ -130,7 +129,7 @@ def accept_ticket(hs: Handshake, message: NewSessionTicket) -> None:
     if message.lifetime == 0:
         return  # zero means: discard at once
     agreed = hs.agreed
-    hash_ = hash_function(SUITES_13[agreed.cipher_suite].hash_name)
+    hash_ = SUITES_13[agreed.cipher_suite].hash
     session = Session(
         version=agreed.version,
         cipher_suite=agreed.cipher_suite,
@@ -213,5 +212,5 @@ def read_late_certificate(
 
 
 def _late_finished(hs: Handshake, secret: bytes) -> Finished:
-    hash_ = hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name)
+    hash_ = SUITES_13[hs.agreed.cipher_suite].hash
     return Finished(finished_mac(hash_, secret, hs.transcript.digest()))

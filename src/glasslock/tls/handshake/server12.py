@@ -50,7 +50,7 @@ from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
 from .context import Handshake, Question, Script, Wait, illegal
-from .keys12 import Secrets12, check_signature12, key_suits, sign12, suite_hash, tell_exchange
+from .keys12 import Secrets12, check_signature12, key_suits, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .tickets import TicketContent
 
@@ -309,7 +309,7 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
         tell_exchange(hs, group, exchange.share, message.share(), premaster)
     else:
         premaster = decrypt_premaster(config, credential, wishes, message.encrypted_secret())
-    hs.transcript.start(suite_hash(suite).name)
+    hs.transcript.start(suite.hash.name)
     secrets = Secrets12.from_premaster(hs, premaster)
     if key is not None:
         proof = yield from hs.expect(CertificateVerify)

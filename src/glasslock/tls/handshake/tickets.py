@@ -7,7 +7,6 @@ from struct import Struct
 
 from ...registry import CertificateType, ExtensionType
 from ..config import ServerConfig
-from ..keys.hkdf import hash_function
 from ..keys.key_schedule import resumption_psk
 from ..keys.suites import SUITES_13
 from ..wire.codec import Reader, u8, u32, vector8, vector24
@@ -108,7 +107,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
     modes = wishes.psk_modes or ()
     if config.ticket_keys is None or not any(mode in config.psk_modes for mode in modes):
         return
-    hash_ = hash_function(SUITES_13[hs.agreed.cipher_suite].hash_name)
+    hash_ = SUITES_13[hs.agreed.cipher_suite].hash
     tickets = []
     for number in range(wanted_tickets(hs, config, wishes)):
         nonce = u8(number)

@@ -123,7 +123,7 @@ _FINISHED = {length: hkdf_label(length, b"finished", 0) + b"\x01" for length in 
 
 def traffic_key_and_iv(suite: Suite, secret: bytes) -> tuple[bytes, bytes]:
     """Key and IV of one direction (RFC 9846 section 7.3): two times HKDF-Expand-Label, one block each."""
-    hmac = hash_function(suite.hash_name).hmac
+    hmac = suite.hash.hmac
     length = suite.key_length
     return hmac(secret, _KEY[length])[:length], hmac(secret, _IV)[:12]
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from ...registry import CipherSuite
+from .hkdf import HashFunction, hash_function
 
 TAG_LENGTH = 16  # bytes, for every AEAD here
 
@@ -39,9 +40,12 @@ class Suite:
     id: CipherSuite
     aead: Callable[[bytes], Aead]
     key_length: int  # bytes
-    hash_name: str
-    hash_length: int  # bytes
+    hash: HashFunction  # of the key schedule and of the transcript
     record_limit: int
+
+    @property
+    def hash_name(self) -> str:
+        return self.hash.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +63,36 @@ _GCM_LIMIT = 23_726_566
 # ChaCha20-Poly1305 is limited by the sequence number only.
 _CHACHA_LIMIT = (1 << 64) - 1
 
+SHA256, SHA384 = hash_function("sha256"), hash_function("sha384")
+
 SUITES_13: dict[int, Suite] = {
     suite.id: suite
     for suite in (
-        Suite(CipherSuite.TLS_AES_128_GCM_SHA256, AESGCM, 16, "sha256", 32, _GCM_LIMIT),
-        Suite(CipherSuite.TLS_AES_256_GCM_SHA384, AESGCM, 32, "sha384", 48, _GCM_LIMIT),
-        Suite(CipherSuite.TLS_CHACHA20_POLY1305_SHA256, ChaCha20Poly1305, 32, "sha256", 32, _CHACHA_LIMIT),
+        Suite(CipherSuite.TLS_AES_128_GCM_SHA256, AESGCM, 16, SHA256, _GCM_LIMIT),
+        Suite(CipherSuite.TLS_AES_256_GCM_SHA384, AESGCM, 32, SHA384, _GCM_LIMIT),
+        Suite(CipherSuite.TLS_CHACHA20_POLY1305_SHA256, ChaCha20Poly1305, 32, SHA256, _CHACHA_LIMIT),
     )
 }
 
 
-def _gcm(suite: CipherSuite, key_length: int, hash_name: str, ephemeral: bool, signature: str) -> Suite12:
-    hash_length = 32 if hash_name == "sha256" else 48
-    return Suite12(suite, AESGCM, key_length, hash_name, hash_length, _GCM_LIMIT, ephemeral, signature, 4, 8)
+def _gcm(suite: CipherSuite, key_length: int, hash_: HashFunction, ephemeral: bool, signature: str) -> Suite12:
+    return Suite12(suite, AESGCM, key_length, hash_, _GCM_LIMIT, ephemeral, signature, 4, 8)
 
 
 def _chacha(suite: CipherSuite, signature: str) -> Suite12:
-    return Suite12(suite, ChaCha20Poly1305, 32, "sha256", 32, _CHACHA_LIMIT, True, signature, 12, 0)
+    return Suite12(suite, ChaCha20Poly1305, 32, SHA256, _CHACHA_LIMIT, True, signature, 12, 0)
 
 
 SUITES_12: dict[int, Suite12] = {
     suite.id: suite
     for suite in (
-        _gcm(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 16, "sha256", True, "ecdsa"),
-        _gcm(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 32, "sha384", True, "ecdsa"),
-        _gcm(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 16, "sha256", True, "rsa"),
-        _gcm(CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, 32, "sha384", True, "rsa"),
+        _gcm(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, 16, SHA256, True, "ecdsa"),
+        _gcm(CipherSuite.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, 32, SHA384, True, "ecdsa"),
+        _gcm(CipherSuite.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, 16, SHA256, True, "rsa"),
+        _gcm(CipherSuite.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, 32, SHA384, True, "rsa"),
         _chacha(CipherSuite.TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, "ecdsa"),
         _chacha(CipherSuite.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, "rsa"),
-        _gcm(CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256, 16, "sha256", False, "rsa"),
-        _gcm(CipherSuite.TLS_RSA_WITH_AES_256_GCM_SHA384, 32, "sha384", False, "rsa"),
+        _gcm(CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256, 16, SHA256, False, "rsa"),
+        _gcm(CipherSuite.TLS_RSA_WITH_AES_256_GCM_SHA384, 32, SHA384, False, "rsa"),
     )
 }
