@@ -310,8 +310,9 @@ def switching(kind: HandshakeType, other: bytes) -> type[Handshake]:
     class Switching(Handshake):
         __slots__ = ()
 
-        def queue(self, found: HandshakeType, raw: bytes) -> None:
-            super().queue(found, other if found is kind else raw)
+        def send_raw(self, found: HandshakeType, raw: bytes) -> None:
+            self.transcript.add(raw)
+            self.queue(found, other if found is kind else raw)
 
     return Switching
 

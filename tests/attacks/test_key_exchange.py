@@ -15,7 +15,7 @@ from glasslock.tls import ClientConfig, ClientConnection, DangerousAcceptAnyCert
 from glasslock.tls.config import DEFAULT_GROUPS
 from glasslock.tls.keys import groups as key_groups
 from glasslock.tls.keys.groups import CLASSICAL, HYBRID, KEMS, POST_QUANTUM
-from glasslock.tls.keys.key_schedule import KeySchedule
+from glasslock.tls.keys.key_schedule import CLIENT_HANDSHAKE_TRAFFIC, KeySchedule
 from glasslock.tls.wire import extensions as ext
 from glasslock.tls.wire.messages import ClientHello
 from glasslock.tls.wire.messages12 import ClientKeyExchange, ServerKeyExchange
@@ -142,7 +142,7 @@ def test_a_hybrid_holds_if_one_of_its_halves_is_broken(group: int) -> None:
 def traffic_secret(shared: bytes) -> bytes:
     schedule = KeySchedule("sha256")
     schedule.mix_shared_secret(shared)
-    return schedule.client_handshake_traffic(bytes(32))
+    return schedule.derive(CLIENT_HANDSHAKE_TRAFFIC, bytes(32))
 
 
 def test_a_hybrid_cannot_be_taken_out_of_the_offer() -> None:

@@ -21,7 +21,7 @@ from glasslock.tls import (
 )
 from glasslock.tls.handshake.tickets import TicketContent
 from glasslock.tls.keys.hkdf import hash_function
-from glasslock.tls.keys.key_schedule import KeySchedule
+from glasslock.tls.keys.key_schedule import SERVER_HANDSHAKE_TRAFFIC, KeySchedule
 from glasslock.tls.session import MemorySessionStore
 from glasslock.tls.wire import extensions as ext
 from glasslock.tls.wire.messages import ClientHello
@@ -127,7 +127,7 @@ def test_a_stolen_ticket_does_not_open_the_recording_of_its_resumption(modes: tu
     hash_ = hash_function("sha256")
     schedule = KeySchedule("sha256", good.psk)
     schedule.mix_shared_secret(None)
-    guessed = schedule.server_handshake_traffic(hash_.new(b"".join(hellos)).digest())
+    guessed = schedule.derive(SERVER_HANDSHAKE_TRAFFIC, hash_.new(b"".join(hellos)).digest())
     assert (guessed == logged["SERVER_HANDSHAKE_TRAFFIC_SECRET"]) is opens
     assert ClientConfig(verifier=DangerousAcceptAnyCertificate()).psk_modes == server_config().psk_modes == (1,)
 

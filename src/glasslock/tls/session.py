@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ..errors import ConfigurationError
 from ..registry import CertificateType
+from .keys.key_schedule import EXTERNAL_BINDER, IMPORTED_BINDER
 from .keys.suites import SUITES_13
 
 MAX_TICKET_LIFETIME = 7 * 24 * 3600  # seconds
@@ -121,7 +122,7 @@ class ExternalPsk:
     @property
     def binder_label(self) -> bytes:
         """What keeps an imported key from being taken for another (RFC 9258 section 5.2)."""
-        return b"imp binder" if self.imported else b"ext binder"
+        return IMPORTED_BINDER if self.imported else EXTERNAL_BINDER
 
 
 class TicketKeys:

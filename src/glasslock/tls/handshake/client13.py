@@ -30,7 +30,7 @@ from ..config import ClientConfig
 from ..ech.client import end_if_rejected, keep_retry_configs, send_hello, settle
 from ..events import EarlyDataRefused
 from ..keys import groups as key_groups
-from ..keys.key_schedule import KeySchedule
+from ..keys.key_schedule import CLIENT_EARLY_TRAFFIC, EARLY_EXPORTER, RESUMPTION, KeySchedule
 from ..keys.suites import SUITES_13
 from ..protection import unexpected
 from ..wire import extensions as ext
@@ -107,7 +107,7 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
         yield from answer_certificate_request(hs, config, request)
     hs.send(finished(hs, schedule, secrets.client))
     write_application(hs, application.client)
-    hs.resumption_secret = schedule.resumption(hs.transcript.digest())
+    hs.resumption_secret = schedule.derive(RESUMPTION, hs.transcript.digest())
     # An external PSK has said who is who (RFC 9846 section 4.4.2).
     if ExtensionType.POST_HANDSHAKE_AUTH in offer.extensions and hs.agreed.external_psk is None:
         hs.final_transcript = hs.transcript.copy()
@@ -385,8 +385,8 @@ def prepare_early_data(hs: Handshake, config: ClientConfig, offer: Offer) -> Non
     transcript.start(suite.hash_name)
     digest = transcript.digest()
     schedule = KeySchedule(suite.hash_name, psk.key, hs.derived if hs.observer is not None else None)
-    secret = schedule.client_early_traffic(digest)
-    hs.agreed.early_exporter_secret = schedule.early_exporter(digest)
+    secret = schedule.derive(CLIENT_EARLY_TRAFFIC, digest)
+    hs.agreed.early_exporter_secret = schedule.derive(EARLY_EXPORTER, digest)
     log_secret(hs, "CLIENT_EARLY_TRAFFIC_SECRET", secret)
     log_secret(hs, "EARLY_EXPORTER_SECRET", hs.agreed.early_exporter_secret)
     if config.middlebox_compatibility:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..config import ServerConfig
-from ..keys.key_schedule import KeySchedule
+from ..keys.key_schedule import CLIENT_EARLY_TRAFFIC, EARLY_EXPORTER, KeySchedule
 from ..session import ReplayGuard
 from .client_wishes import ClientWishes
 from .context import Handshake
@@ -21,8 +21,8 @@ def accept_early_data(
     if not decide_on_early_data(hs, config, psk) or ticket is None:
         return False
     digest = hs.transcript.digest()
-    secret = schedule.client_early_traffic(digest)
-    hs.agreed.early_exporter_secret = schedule.early_exporter(digest)
+    secret = schedule.derive(CLIENT_EARLY_TRAFFIC, digest)
+    hs.agreed.early_exporter_secret = schedule.derive(EARLY_EXPORTER, digest)
     log_secret(hs, "CLIENT_EARLY_TRAFFIC_SECRET", secret)
     log_secret(hs, "EARLY_EXPORTER_SECRET", hs.agreed.early_exporter_secret)
     hs.agreed.early_data_accepted = True

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from ... import trace
 from ..keys.key_schedule import (
+    CLIENT_APPLICATION_TRAFFIC,
+    CLIENT_HANDSHAKE_TRAFFIC,
+    EXPORTER,
+    SERVER_APPLICATION_TRAFFIC,
+    SERVER_HANDSHAKE_TRAFFIC,
     KeySchedule,
     fingerprint,
     finished_mac,
@@ -36,8 +41,8 @@ class HandshakeSecrets:
 
     def __init__(self, hs: Handshake, schedule: KeySchedule) -> None:
         digest = hs.transcript.digest()
-        self.client = schedule.client_handshake_traffic(digest)
-        self.server = schedule.server_handshake_traffic(digest)
+        self.client = schedule.derive(CLIENT_HANDSHAKE_TRAFFIC, digest)
+        self.server = schedule.derive(SERVER_HANDSHAKE_TRAFFIC, digest)
         if hs.key_log is not None:
             log_secret(hs, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", self.client)
             log_secret(hs, "SERVER_HANDSHAKE_TRAFFIC_SECRET", self.server)
@@ -51,9 +56,9 @@ class ApplicationSecrets:
     def __init__(self, hs: Handshake, schedule: KeySchedule) -> None:
         """To be called when the transcript ends with the server's Finished."""
         digest = hs.transcript.digest()
-        self.client = schedule.client_application_traffic(digest)
-        self.server = schedule.server_application_traffic(digest)
-        hs.agreed.exporter_secret = schedule.exporter(digest)
+        self.client = schedule.derive(CLIENT_APPLICATION_TRAFFIC, digest)
+        self.server = schedule.derive(SERVER_APPLICATION_TRAFFIC, digest)
+        hs.agreed.exporter_secret = schedule.derive(EXPORTER, digest)
         if hs.key_log is not None:
             log_secret(hs, "CLIENT_TRAFFIC_SECRET_0", self.client)
             log_secret(hs, "SERVER_TRAFFIC_SECRET_0", self.server)

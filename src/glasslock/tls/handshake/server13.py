@@ -31,7 +31,7 @@ from ..config import ServerConfig
 from ..credentials import Credential
 from ..ech.server import confirm, hide_lengths, retry_configs
 from ..keys import groups as key_groups
-from ..keys.key_schedule import KeySchedule
+from ..keys.key_schedule import RESUMPTION, KeySchedule
 from ..keys.suites import SUITES_13, Suite
 from ..wire import extensions as ext
 from ..wire.codec import u8, u16
@@ -131,7 +131,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     check_finished((yield from hs.expect(Finished)), expected)
     read_application(hs, application.client)
 
-    hs.resumption_secret = schedule.resumption(hs.transcript.digest())
+    hs.resumption_secret = schedule.derive(RESUMPTION, hs.transcript.digest())
     if wishes.post_handshake_auth and hs.agreed.external_psk is None:
         hs.final_transcript = hs.transcript.copy()
     complete(hs)

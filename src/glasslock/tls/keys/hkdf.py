@@ -22,6 +22,8 @@ class Hash(Protocol):
     def copy(self) -> Hash: ...
 
 
+Hmac = Callable[[bytes, bytes], bytes]
+
 _INNER = bytes(x ^ 0x36 for x in range(256))
 _OUTER = bytes(x ^ 0x5C for x in range(256))
 
@@ -29,7 +31,7 @@ _OUTER = bytes(x ^ 0x5C for x in range(256))
 class HashFunction:
     """One hash function with everything that is derived from it alone."""
 
-    __slots__ = ("empty", "hmac", "length", "name", "new", "zeros")
+    __slots__ = ("empty", "hmac", "keyed", "length", "name", "new", "zeros")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -37,8 +39,8 @@ class HashFunction:
         self.empty = self.new(b"").digest()
         self.length = len(self.empty)
         self.zeros = bytes(self.length)
-        # HMAC(key, message), RFC 2104
-        self.hmac = _hmac(self.new, self.length, 64 if self.length <= 32 else 128)
+        # HMAC(key, message); and the same for the keys of TLS 1.3, which are all as long as the hash.
+        self.hmac, self.keyed = _hmacs(self.new, self.length)
 
     def extract(self, salt: bytes, secret: bytes) -> bytes:
         """HKDF-Extract(salt, IKM)."""
@@ -62,21 +64,24 @@ class HashFunction:
 
     def derive_secret(self, secret: bytes, label: bytes, transcript_hash: bytes) -> bytes:
         """Derive-Secret(Secret, Label, Messages), with the hash of the messages in place of them."""
-        return self.hmac(secret, hkdf_label(self.length, label, self.length) + transcript_hash + b"\x01")
+        return self.keyed(secret, hkdf_label(self.length, label, self.length) + transcript_hash + b"\x01")
 
 
-def _hmac(new: Callable[..., Hash], length: int, block: int) -> Callable[[bytes, bytes], bytes]:
-    """HMAC on one hash. A closure: at forty times a handshake every look-up counts."""
+def _hmacs(new: Callable[..., Hash], length: int) -> tuple[Hmac, Hmac]:
+    """HMAC (RFC 2104) for any key, and for keys of `length` bytes: closures, for at forty times a handshake every
+    look-up counts."""
+    block = 64 if length <= 32 else 128
     outer_end, inner_end = b"\x5c" * (block - length), b"\x36" * (block - length)
 
     def hmac(key: bytes, message: bytes) -> bytes:
-        if len(key) != length:  # in TLS 1.3 every key is as long as the hash
-            key = (new(key).digest() if len(key) > block else key).ljust(block, b"\0")
-            return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+        key = (new(key).digest() if len(key) > block else key).ljust(block, b"\0")
+        return new(key.translate(_OUTER) + new(key.translate(_INNER) + message).digest()).digest()
+
+    def keyed(key: bytes, message: bytes) -> bytes:
         inner = new(key.translate(_INNER) + inner_end + message).digest()
         return new(key.translate(_OUTER) + outer_end + inner).digest()
 
-    return hmac
+    return hmac, keyed
 
 
 @lru_cache(maxsize=256)

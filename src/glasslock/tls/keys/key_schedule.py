@@ -24,96 +24,103 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cache
+from typing import NamedTuple
 
 from .hkdf import HashFunction, hash_function, hkdf_label
 from .suites import Suite
 
-RESUMPTION_BINDER = b"res binder"  # for keys from tickets; `ExternalPsk.binder_label` has the others
+# The labels of the picture's right side.
+EXTERNAL_BINDER = b"ext binder"
+RESUMPTION_BINDER = b"res binder"  # for keys from tickets
+IMPORTED_BINDER = b"imp binder"  # RFC 9258
+CLIENT_EARLY_TRAFFIC = b"c e traffic"
+EARLY_EXPORTER = b"e exp master"
+CLIENT_HANDSHAKE_TRAFFIC = b"c hs traffic"
+SERVER_HANDSHAKE_TRAFFIC = b"s hs traffic"
+CLIENT_APPLICATION_TRAFFIC = b"c ap traffic"
+SERVER_APPLICATION_TRAFFIC = b"s ap traffic"
+EXPORTER = b"exp master"
+RESUMPTION = b"res master"
 
 # label, parent, secret: whoever follows the story hears of each derivation.
 Listener = Callable[[str, str, bytes], None]
 
+_STORY = {  # what each is called there, and the secret that it comes from
+    EXTERNAL_BINDER: ("binder", "early secret"),
+    RESUMPTION_BINDER: ("binder", "early secret"),
+    IMPORTED_BINDER: ("binder", "early secret"),
+    CLIENT_EARLY_TRAFFIC: ("client early traffic", "early secret"),
+    EARLY_EXPORTER: ("early exporter", "early secret"),
+    CLIENT_HANDSHAKE_TRAFFIC: ("client handshake traffic", "handshake secret"),
+    SERVER_HANDSHAKE_TRAFFIC: ("server handshake traffic", "handshake secret"),
+    CLIENT_APPLICATION_TRAFFIC: ("client application traffic", "main secret"),
+    SERVER_APPLICATION_TRAFFIC: ("server application traffic", "main secret"),
+    EXPORTER: ("exporter", "main secret"),
+    RESUMPTION: ("resumption", "main secret"),
+}
+
 
 class KeySchedule:
-    """The left side of the picture: one secret at a time, moved on by `mix_…`."""
+    """The left side of the picture: one secret at a time, moved on by `mix_…`; `derive` goes to the right."""
 
-    __slots__ = ("_listener", "_salt", "_secret", "hash")
+    __slots__ = ("_constants", "_listener", "_salt", "_secret", "hash")
 
     def __init__(self, hash_name: str, psk: bytes | None = None, listener: Listener | None = None) -> None:
         self.hash = hash_function(hash_name)
+        self._constants = _constants(hash_name)
         self._listener = listener
-        # The salt for the shared secret, if it is known already.
-        self._salt: bytes | None = None
         if psk is None:
-            self._secret, self._salt = _without_psk(hash_name)
+            self._secret, self._salt = self._constants.without_psk
         else:
             self._secret = self.hash.extract(self.hash.zeros, psk)
-        self._tell("early secret", "psk", self._secret)
+            self._salt = b""  # for the shared secret, once it is needed
+        if listener is not None:
+            listener("early secret", "psk", self._secret)
 
-    # Early Secret
+    def derive(self, label: bytes, transcript_hash: bytes) -> bytes:
+        """Derive-Secret(., label, messages) from the secret that the schedule has come to."""
+        secret = self.hash.keyed(self._secret, self._constants.derivations[label] + transcript_hash + b"\x01")
+        if self._listener is not None:
+            self._listener(*_STORY[label], secret)
+        return secret
 
     def binder_key(self, label: bytes) -> bytes:
         """The key of the PSK binders: one kind of PSK must not be taken for another."""
-        return self._derive("binder", label, self.hash.empty, "early secret")
-
-    def client_early_traffic(self, transcript_hash: bytes) -> bytes:
-        return self._derive("client early traffic", b"c e traffic", transcript_hash, "early secret")
-
-    def early_exporter(self, transcript_hash: bytes) -> bytes:
-        return self._derive("early exporter", b"e exp master", transcript_hash, "early secret")
-
-    # Handshake Secret
+        return self.derive(label, self.hash.empty)
 
     def mix_shared_secret(self, shared_secret: bytes | None) -> None:
         """Early Secret to Handshake Secret; None where a PSK stands alone."""
-        salt = self._salt or self.hash.derive_secret(self._secret, b"derived", self.hash.empty)
-        self._secret = self.hash.extract(salt, self.hash.zeros if shared_secret is None else shared_secret)
-        self._tell("handshake secret", "ecdhe", self._secret)
-
-    def client_handshake_traffic(self, transcript_hash: bytes) -> bytes:
-        return self._derive("client handshake traffic", b"c hs traffic", transcript_hash, "handshake secret")
-
-    def server_handshake_traffic(self, transcript_hash: bytes) -> bytes:
-        return self._derive("server handshake traffic", b"s hs traffic", transcript_hash, "handshake secret")
-
-    # Main Secret
+        keyed = self.hash.keyed
+        salt = self._salt or keyed(self._secret, self._constants.derived)
+        self._secret = keyed(salt, self.hash.zeros if shared_secret is None else shared_secret)
+        if self._listener is not None:
+            self._listener("handshake secret", "ecdhe", self._secret)
 
     def mix_nothing(self) -> None:
         """Handshake Secret to Main Secret: no new entropy, but the handshake's keys cannot lead here."""
-        salt = self.hash.derive_secret(self._secret, b"derived", self.hash.empty)
-        self._secret = self.hash.extract(salt, self.hash.zeros)
-        self._tell("main secret", "handshake secret", self._secret)
-
-    def client_application_traffic(self, transcript_hash: bytes) -> bytes:
-        return self._derive("client application traffic", b"c ap traffic", transcript_hash, "main secret")
-
-    def server_application_traffic(self, transcript_hash: bytes) -> bytes:
-        return self._derive("server application traffic", b"s ap traffic", transcript_hash, "main secret")
-
-    def exporter(self, transcript_hash: bytes) -> bytes:
-        return self._derive("exporter", b"exp master", transcript_hash, "main secret")
-
-    def resumption(self, transcript_hash: bytes) -> bytes:
-        return self._derive("resumption", b"res master", transcript_hash, "main secret")
-
-    def _derive(self, name: str, label: bytes, transcript_hash: bytes, parent: str) -> bytes:
-        length = self.hash.length
-        secret = self.hash.hmac(self._secret, hkdf_label(length, label, length) + transcript_hash + b"\x01")
+        keyed = self.hash.keyed
+        self._secret = keyed(keyed(self._secret, self._constants.derived), self.hash.zeros)
         if self._listener is not None:
-            self._listener(name, parent, secret)
-        return secret
+            self._listener("main secret", "handshake secret", self._secret)
 
-    def _tell(self, name: str, parent: str, secret: bytes) -> None:
-        if self._listener is not None:
-            self._listener(name, parent, secret)
+
+class _Constants(NamedTuple):
+    """What is the same in all schedules with one hash."""
+
+    derivations: dict[bytes, bytes]  # label to what HKDF-Expand gets in front of the transcript hash
+    derived: bytes  # what leads from one secret to the salt of the next
+    without_psk: tuple[bytes, bytes]  # Early Secret, and that salt
 
 
 @cache
-def _without_psk(hash_name: str) -> tuple[bytes, bytes]:
-    """The Early Secret without a PSK, and the salt that comes of it: constants of the hash."""
+def _constants(hash_name: str) -> _Constants:
     hash_ = hash_function(hash_name)
     secret = hash_.extract(hash_.zeros, hash_.zeros)
-    return secret, hash_.derive_secret(secret, b"derived", hash_.empty)
+    return _Constants(
+        derivations={label: hkdf_label(hash_.length, label, hash_.length) for label in _STORY},
+        derived=hkdf_label(hash_.length, b"derived", hash_.length) + hash_.empty + b"\x01",
+        without_psk=(secret, hash_.derive_secret(secret, b"derived", hash_.empty)),
+    )
 
 
 _KEY = {length: hkdf_label(length, b"key", 0) + b"\x01" for length in (16, 32)}
@@ -123,9 +130,8 @@ _FINISHED = {length: hkdf_label(length, b"finished", 0) + b"\x01" for length in 
 
 def traffic_key_and_iv(suite: Suite, secret: bytes) -> tuple[bytes, bytes]:
     """Key and IV of one direction (RFC 9846 section 7.3): two times HKDF-Expand-Label, one block each."""
-    hmac = suite.hash.hmac
-    length = suite.key_length
-    return hmac(secret, _KEY[length])[:length], hmac(secret, _IV)[:12]
+    keyed, length = suite.hash.keyed, suite.key_length
+    return keyed(secret, _KEY[length])[:length], keyed(secret, _IV)[:12]
 
 
 def next_traffic_secret(hash_: HashFunction, secret: bytes) -> bytes:
@@ -135,8 +141,8 @@ def next_traffic_secret(hash_: HashFunction, secret: bytes) -> bytes:
 
 def finished_mac(hash_: HashFunction, base_secret: bytes, transcript_hash: bytes) -> bytes:
     """verify_data of Finished, and a PSK binder (RFC 9846 section 4.5.3)."""
-    hmac = hash_.hmac
-    return hmac(hmac(base_secret, _FINISHED[hash_.length]), transcript_hash)
+    keyed = hash_.keyed
+    return keyed(keyed(base_secret, _FINISHED[hash_.length]), transcript_hash)
 
 
 def resumption_psk(hash_: HashFunction, resumption_secret: bytes, ticket_nonce: bytes) -> bytes:
