@@ -58,6 +58,31 @@ async def _echo(site: Site, pki: Pki) -> None:
             await stream.send(data)
 
 
+def test_what_was_sent_arrives_even_if_the_sender_never_read_its_tickets(pki: Pki) -> None:
+    async def scene() -> int:
+        async with Site() as site:
+            site.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)  # most waits on the sender's side
+            closed = asyncio.Event()
+
+            async def serve() -> int:
+                async with await accept_stream(await site.accept(), pki.credential) as stream:
+                    await closed.wait()
+                    count = 0
+                    while data := await stream.recv():
+                        count += len(data)
+                    return count
+
+            served = asyncio.create_task(serve())
+            async with await open_stream("localhost", site.port, pki.client()) as stream:
+                stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+                await stream.send(bytes(200_000))
+                await asyncio.sleep(0.2)  # the tickets arrive
+            closed.set()
+            return await served
+
+    assert run(scene()) == 200_000
+
+
 def test_a_round_trip(pki: Pki) -> None:
     async def go() -> None:
         async with Site() as site:

@@ -58,6 +58,27 @@ def test_a_credential_is_config_enough(listener: socket.socket, pki: Pki, backgr
     assert answer.result(PATIENCE) == b"to an address"
 
 
+def test_what_was_sent_arrives_even_if_the_sender_never_read_its_tickets(
+    listener: socket.socket, pki: Pki, background: Submit
+) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)  # so that most waits on the sender's side
+    agreed, closed = threading.Event(), threading.Event()
+
+    def serve() -> int:
+        with accept(listener.accept()[0], pki.server()) as stream:
+            agreed.set()
+            assert closed.wait(PATIENCE)
+            return sum(len(data) for data in iter(stream.recv, b""))
+
+    answer = background(serve)
+    with connect("localhost", listener.getsockname()[1], pki.client()) as stream:
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)
+        stream.send(bytes(200_000))
+        assert agreed.wait(PATIENCE)
+    closed.set()
+    assert answer.result(PATIENCE) == 200_000
+
+
 def test_the_trace_has_the_whole_story(listener: socket.socket, pki: Pki, background: Submit) -> None:
     told: list[object] = []
     answer = background(_echo, listener, pki)

@@ -25,6 +25,7 @@ from .blocking import DEFAULT_TIMEOUT, both
 from .channel import READ_AHEAD, WRITE_CHUNK
 from .inbox import Inbox
 from .recorder import TraceRecorder
+from .transports import drop_unread
 
 
 class AsyncStream:
@@ -99,6 +100,7 @@ class AsyncStream:
             self.connection.close()
             async with self._limited("the peer did not take the end"):
                 await self._flush()
+        drop_unread(self.socket)
         self.socket.close()
 
     async def __aenter__(self) -> AsyncStream:

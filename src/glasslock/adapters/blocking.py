@@ -25,7 +25,7 @@ from ..trace import Observer, TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
 from .channel import Channel
 from .recorder import TraceRecorder
-from .transports import SocketTransport
+from .transports import SocketTransport, drop_unread
 
 DEFAULT_TIMEOUT = 30.0  # seconds that a single operation may take
 _LINGER = 0.2  # seconds that a refused peer has to read why
@@ -112,6 +112,7 @@ class Stream:
             failure = self.connection.failure
             if failure is not None and failure.alert is not None:
                 self._linger()
+        drop_unread(self.socket)
         self.socket.close()
 
     def _linger(self) -> None:

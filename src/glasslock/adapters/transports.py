@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import selectors
 import socket
 import ssl
@@ -10,6 +11,8 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
+
+MAX_UNREAD = 16  # times that 64 KiB are dropped before a close
 
 
 class SocketTransport:
@@ -48,6 +51,18 @@ def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
         remaining = None if deadline is None else deadline - time.monotonic()
         if (remaining is not None and remaining <= 0) or not selector.select(remaining):
             raise TimeoutError
+
+
+def drop_unread(sock: socket.socket) -> None:
+    """Reads what is there and nobody asked for, a server's tickets above all, before the socket is closed.
+
+    Closing over unread bytes resets the connection, and takes back what was sent and did not arrive yet.
+    """
+    with contextlib.suppress(OSError):
+        sock.setblocking(False)
+        for _ in range(MAX_UNREAD):
+            if not sock.recv(1 << 16):
+                break
 
 
 class BorrowedSocket:
