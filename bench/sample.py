@@ -1,29 +1,29 @@
-"""One sample, in a process of its own: `python -m bench.sample PEER WORK FOLDER`, answered by one line of JSON.
+"""One sample in memory, in a process of its own: `python -m bench.sample PEER ROLE WORK FOLDER`, one line of JSON.
 
-The work is repeated for a fixed time; the median of the repetitions is the sample.
+The work is repeated for a fixed time; the median of the repetitions is the sample. A sample of glasslock also
+measures, in the same process and right after, the floor of the same work.
 """
 
 from __future__ import annotations
 
 import gc
 import importlib
-import json
 import statistics
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
+from .answer import answer
 from .identity import Identity
-from .peers import MODULES, Setup
-from .work import WORK, Bulk, Handshakes, PingPong
+from .peers import MODULES, Setup, floor
+from .work import OURS, WORK, AnyWork, Bulk, Handshakes, PingPong
 
 WARM_UP = 0.1  # seconds
 SECONDS = 0.4  # that one sample lasts, warm-up not included
 MOST = 20_000  # repetitions
 
 
-def handshakes(setup: Setup, _work: Handshakes) -> dict[str, float]:
+def handshakes(setup: Setup) -> dict[str, float]:
     rounds: list[tuple[float, float]] = []
 
     def once() -> None:
@@ -33,7 +33,7 @@ def handshakes(setup: Setup, _work: Handshakes) -> dict[str, float]:
     rounds.clear()
     _repeat(once, SECONDS)
     return {
-        "seconds": statistics.median([client + server for client, server in rounds]),
+        "value": statistics.median([client + server for client, server in rounds]),
         "client": statistics.median([client for client, _ in rounds]),
         "server": statistics.median([server for _, server in rounds]),
     }
@@ -43,23 +43,25 @@ def bulk(setup: Setup, work: Bulk) -> dict[str, float]:
     pair = setup.connect()
     pair.handshake()
     data = bytes(work.size)
-    times = max(1, (1 << 20) // work.size)
-    return _timed(lambda: pair.bulk(data, times), times)
+    return _timed(lambda times: pair.bulk(data, times), most=max(1, (1 << 20) // work.size))
 
 
-def ping_pong(setup: Setup, _work: PingPong) -> dict[str, float]:
+def ping_pong(setup: Setup) -> dict[str, float]:
     pair = setup.connect()
     pair.handshake()
-    return _timed(lambda: pair.ping_pong(100), 100)
+    return _timed(pair.ping_pong, most=100)
 
 
-def _timed(work: Any, times: int) -> dict[str, float]:
-    """Seconds for one of the `times` things that `work` does."""
-    _repeat(work, WARM_UP)
-    return {"seconds": statistics.median(_repeat(work, SECONDS)) / times}
+def _timed(work: Callable[[int], None], most: int) -> dict[str, float]:
+    """Seconds for one of the things that `work` does as often as it is told: `most` at once, fewer if it is slow."""
+    start = perf_counter()
+    work(1)
+    times = most if (perf_counter() - start) * most < SECONDS else 1
+    _repeat(lambda: work(times), WARM_UP)
+    return {"value": statistics.median(_repeat(lambda: work(times), SECONDS)) / times}
 
 
-def _repeat(work: Any, seconds: float) -> list[float]:
+def _repeat(work: Callable[[], None], seconds: float) -> list[float]:
     found: list[float] = []
     end = perf_counter() + seconds
     while len(found) < MOST:
@@ -72,22 +74,27 @@ def _repeat(work: Any, seconds: float) -> list[float]:
     return found
 
 
-def main(peer: str, work_name: str, folder: str) -> int:
-    work = WORK[work_name]
-    module = importlib.import_module(f".peers.{MODULES[peer]}", __package__)
-    setup = module.Setup(Identity(Path(folder)), work.options_of(peer))
+def measure(setup: Setup, work: AnyWork) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     match work:
         case Handshakes():
-            result = handshakes(setup, work)
+            return handshakes(setup)
         case Bulk():
-            result = bulk(setup, work)
+            return bulk(setup, work)
         case PingPong():
-            result = ping_pong(setup, work)
-    print(json.dumps(result))
-    return 0
+            return ping_pong(setup)
+    raise TypeError(f"{work.title} is not measured in memory")
+
+
+def sample(peer: str, role: str, work_name: str, identity: Identity) -> dict[str, float]:
+    work = WORK[work_name]
+    module = importlib.import_module(f".peers.{MODULES[peer]}", __package__)
+    result = measure(module.Setup(identity, work.options_of(role)), work)
+    if peer == OURS:
+        result["floor"] = measure(floor.Setup(identity, work.options_of(role)), work)["value"]
+    return result
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(answer(sample))

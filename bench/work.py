@@ -1,58 +1,116 @@
-"""What is measured in memory: the rows of the table. The baseline does the plain form of each."""
+"""What is measured: the rows of the table. The baseline does the plain form of each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .peers import BASELINE, PLAIN, Options
+from .peers import BASELINE, MODULES, PLAIN, Options
+
+OURS = "glasslock"
+EVERYBODY = tuple(name for name in MODULES if name != BASELINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One row. `goal` is the ratio to the baseline that glasslock means to keep below."""
+    """One row. `goal` is what glasslock means to keep below: a ratio to the baseline, or with `absolute` the value.
+
+    Values are seconds, KiB in a `Memory` row. `rounds` bounds the pairs where one sample takes long.
+    """
 
     title: str
     goal: float | None = None
+    absolute: bool = False
     options: Options = PLAIN
     baseline: Options = PLAIN
+    baseline_peer: str = BASELINE
+    peers: tuple[str, ...] = (OURS,)
+    rounds: int | None = None
+    module: str = "sample"
 
-    def options_of(self, peer: str) -> Options:
-        return self.baseline if peer == BASELINE else self.options
+    def options_of(self, role: str) -> Options:
+        return self.baseline if role == "baseline" else self.options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handshakes(Work):
-    """New connections, one after the other."""
+    """New connections in memory, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk(Work):
-    """One direction, `size` bytes a write."""
+    """One direction in memory, `size` bytes a write."""
 
     size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PingPong(Work):
-    """Small messages there and back."""
+    """Small messages there and back, in memory."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loopback(Work):
+    """Client and server in two processes, over TCP, through a `door`: `bulk`, or new connections."""
+
+    door: str
+    bulk: bool
+    module: str = "loopback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle(Work):
+    """A new connection through asyncio's door while so many others are open and say nothing."""
+
+    open: int
+    module: str = "idle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory(Work):
+    """What the resident set grows by, for each idle connection and side."""
+
+    module: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import(Work):
+    """From the start of a process to its end, with nothing done but the import, above one that imports nothing."""
+
+    module: str = "importing"
+
+
+AnyWork = Handshakes | Bulk | PingPong | Loopback | Idle | Memory | Import
 
 RESUMED = Options(resumed=True)
 TWO = Options(intermediates=1)
 MUTUAL = Options(client_certificate=True)
+FRESH = Options(fresh=True)
+REMEMBER = Options(remember_chain=True)
+HYBRID = Options(group="X25519MLKEM768")
+OBSERVED = Options(observed=True)
+REJUDGED = Options(resumed=True, judge_again=True)
+TWICE_IN_THREE = 1 / 1.5  # of the time: 1.5 times the throughput
 
-WORK: dict[str, Handshakes | Bulk | PingPong] = {
-    "full": Handshakes(title="full handshake, chain verified", goal=0.70),
-    "remembered": Handshakes(title="the same, chain remembered", goal=0.50, options=Options(remember_chain=True)),
-    "hybrid": Handshakes(title="full, with X25519MLKEM768", goal=1.00, options=Options(group="X25519MLKEM768")),
-    "chain": Handshakes(title="full, chain of two certificates", options=TWO, baseline=TWO),
-    "mutual": Handshakes(title="full, with a client certificate", options=MUTUAL, baseline=MUTUAL),
-    "observed": Handshakes(title="full, with an observer", options=Options(observed=True)),
-    "resumed": Handshakes(title="resumed handshake", goal=0.50, options=RESUMED, baseline=RESUMED),
-    "rejudged": Handshakes(
-        title="resumed, chain judged again", options=Options(resumed=True, judge_again=True), baseline=RESUMED
-    ),
-    "bulk16k": Bulk(title="bulk, 16 KiB a write", goal=0.66, size=1 << 14),
-    "bulk1m": Bulk(title="bulk, 1 MiB a write", goal=0.62, size=1 << 20),
-    "pingpong": PingPong(title="100-byte ping-pong", goal=1.00),
+WORK: dict[str, AnyWork] = {
+    "full": Handshakes(title="full handshake, chain verified", goal=0.70, peers=EVERYBODY),
+    "remembered": Handshakes(title="full, chain remembered (off by default)", goal=0.50, options=REMEMBER),
+    "fresh": Handshakes(title="full, another certificate each time", options=FRESH, baseline=FRESH),
+    "hybrid": Handshakes(title="full, with X25519MLKEM768", goal=1.00, options=HYBRID),
+    "chain": Handshakes(title="full, chain of two certificates", options=TWO, baseline=TWO, peers=EVERYBODY),
+    "mutual": Handshakes(title="full, with a client certificate", options=MUTUAL, baseline=MUTUAL, peers=EVERYBODY),
+    "observed": Handshakes(title="full, with an observer", goal=1.50, options=OBSERVED, baseline_peer=OURS),
+    "resumed": Handshakes(title="resumed handshake", goal=0.50, options=RESUMED, baseline=RESUMED, peers=EVERYBODY),
+    "rejudged": Handshakes(title="resumed, chain judged again", options=REJUDGED, baseline=RESUMED),
+    "bulk16k": Bulk(title="bulk, 16 KiB a write", goal=0.66, size=1 << 14, peers=EVERYBODY),
+    "bulk1m": Bulk(title="bulk, 1 MiB a write", goal=0.62, size=1 << 20, peers=EVERYBODY),
+    "pingpong": PingPong(title="100 bytes there and back", goal=1.00, peers=EVERYBODY),
+    "bulk-blocking": Loopback(title="TCP, bulk, blocking", goal=TWICE_IN_THREE, door="blocking", bulk=True),
+    "bulk-asyncio": Loopback(title="TCP, bulk, asyncio", door="asyncio", bulk=True),
+    "connect-blocking": Loopback(title="TCP, new connection, blocking", door="blocking", bulk=False),
+    "connect-asyncio": Loopback(title="TCP, new connection, asyncio", door="asyncio", bulk=False),
+    "idle10": Idle(title="TCP, new connection beside 10 idle ones", open=10, rounds=3),
+    "idle1000": Idle(title="the same beside 1,000", open=1000, rounds=3),
+    "idle10000": Idle(title="the same beside 10,000", open=10_000, rounds=2),
+    "memory": Memory(title="memory of an idle connection, a side", goal=8, absolute=True, peers=EVERYBODY, rounds=3),
+    "import": Import(title="import of the engine", goal=0.060, absolute=True, peers=EVERYBODY, rounds=5),
 }

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-LOCKS = {"dev": ["tool", "server", "compression", "redis", "dev"], "interop": ["interop"]}
+LOCKS = {"dev": ["tool", "server", "compression", "redis", "dev"], "interop": ["interop"], "bench": ["bench"]}
 
 
 def locked_requirements(lock: str) -> list[str]:

@@ -7,12 +7,11 @@ same door, each in a process of its own.
 from __future__ import annotations
 
 MODULES = {
-    "ssl": "blocking_ssl",
-    "glasslock": "blocking_glass",
-    "ssl asyncio": "asyncio_ssl",
-    "glasslock asyncio": "asyncio_glass",
+    ("blocking", "ssl"): "blocking_ssl",
+    ("blocking", "glasslock"): "blocking_glass",
+    ("asyncio", "ssl"): "asyncio_ssl",
+    ("asyncio", "glasslock"): "asyncio_glass",
 }
-BASELINES = {"glasslock": "ssl", "glasslock asyncio": "ssl asyncio"}
 
 CHUNK = 1 << 20  # bytes of one write in the bulk transfer
 READ = 1 << 18  # bytes that a reader has room for

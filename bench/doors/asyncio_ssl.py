@@ -26,20 +26,35 @@ class Door:
         loop = asyncio.get_running_loop()
         for _ in range(connections):
             accepted, _address = await loop.sock_accept(listener)
-            reader = asyncio.StreamReader(limit=READ)
-            protocol = asyncio.StreamReaderProtocol(reader)
-            transport, _ = await loop.connect_accepted_socket(lambda p=protocol: p, accepted, ssl=self.server)
-            while await reader.read(READ):
-                pass
-            transport.close()
+            await self.read_all(accepted)
 
-    def visit(self, address: tuple[str, int], size: int) -> None:
-        """One connection with `size` bytes."""
-        asyncio.run(self._visit(address, size))
+    async def read_all(self, accepted: socket.socket) -> None:
+        """One connection, to its end."""
+        reader = asyncio.StreamReader(limit=READ)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, accepted, ssl=self.server)
+        while await reader.read(READ):
+            pass
+        transport.close()
 
-    async def _visit(self, address: tuple[str, int], size: int) -> None:
-        data = memoryview(bytes(min(size, CHUNK)))
+    def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
+        """So many connections with `size` bytes each, one after the other."""
+        asyncio.run(self._visit(address, size, times))
+
+    async def _visit(self, address: tuple[str, int], size: int, times: int) -> None:
+        for _ in range(times):
+            await self.send(address, size)
+
+    async def open(self, address: tuple[str, int]) -> asyncio.StreamWriter:
+        """A connection that is left open."""
         _reader, writer = await asyncio.open_connection(*address, ssl=self.client, server_hostname=SERVER_NAME)
+        return writer
+
+    async def send(self, address: tuple[str, int], size: int) -> None:
+        """A connection with `size` bytes."""
+        data = memoryview(bytes(min(size, CHUNK)))
+        writer = await self.open(address)
         for start in range(0, size, CHUNK):
             writer.write(data[: size - start])
             await writer.drain()

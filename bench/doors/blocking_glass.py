@@ -20,16 +20,18 @@ class Door:
 
     def serve(self, listener: socket.socket, connections: int) -> None:
         """Reads whatever each visitor sends to its end."""
-        buffer = bytearray(READ)
-        buffer = bytearray(READ)
         for _ in range(connections):
             accepted, _address = listener.accept()
             with accept(accepted, self.server) as stream:
-                while stream.recv_into(buffer):
+                while stream.recv(READ):
                     pass
 
-    def visit(self, address: tuple[str, int], size: int) -> None:
-        """One connection with `size` bytes."""
+    def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
+        """So many connections with `size` bytes each, one after the other."""
+        for _ in range(times):
+            self._send(address, size)
+
+    def _send(self, address: tuple[str, int], size: int) -> None:
         data = memoryview(bytes(min(size, CHUNK)))
         with connect(*address, self.client, server_name=SERVER_NAME) as stream:
             for start in range(0, size, CHUNK):

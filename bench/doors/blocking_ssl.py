@@ -26,8 +26,12 @@ class Door:
                 while stream.recv_into(buffer):
                     pass
 
-    def visit(self, address: tuple[str, int], size: int) -> None:
-        """One connection with `size` bytes."""
+    def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
+        """So many connections with `size` bytes each, one after the other."""
+        for _ in range(times):
+            self._send(address, size)
+
+    def _send(self, address: tuple[str, int], size: int) -> None:
         data = memoryview(bytes(min(size, CHUNK)))
         with self._connect(address) as stream:
             for start in range(0, size, CHUNK):

@@ -8,7 +8,7 @@ best for it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -46,9 +46,17 @@ class Options:
     remember_chain: bool = False  # the verifier may remember a chain that was good a moment ago
     judge_again: bool = False  # a resumption judges the remembered chain anew
     observed: bool = False  # somebody listens to every step
+    fresh: bool = False  # the server shows another certificate each time
 
 
 PLAIN = Options()
+
+
+def only(options: Options, *known: str) -> None:
+    """`CannotDo` for whatever else the connection shall be. `known` are names of options, beside the plain ones."""
+    for name, plain in asdict(PLAIN).items():
+        if name not in known and getattr(options, name) != plain:
+            raise CannotDo(f"not compared: {name}")
 
 
 class Side(Protocol):
@@ -85,24 +93,26 @@ class Setup(Protocol):
         ...
 
 
-def shake_hands(make_client: Callable[[], Any], make_server: Callable[[], Any]) -> tuple[Any, Any, float, float]:
+def shake_hands(
+    make_client: Callable[[], Any], make_server: Callable[[], Any], clock: Callable[[], float] = perf_counter
+) -> tuple[Any, Any, float, float]:
     """Makes both sides and carries their flights to and fro: the sides, and the seconds that each of them took."""
-    start = perf_counter()
+    start = clock()
     client = make_client()
     flight = client.step(b"")
-    now = perf_counter()
+    now = clock()
     client_seconds = now - start
     server = make_server()
-    server_seconds = perf_counter() - now
+    server_seconds = clock() - now
     for _ in range(MOST_FLIGHTS):
-        start = perf_counter()
+        start = clock()
         answer = server.step(flight)
-        now = perf_counter()
+        now = clock()
         server_seconds += now - start
         if not answer:
             break
         flight = client.step(answer)
-        client_seconds += perf_counter() - now
+        client_seconds += clock() - now
         if not flight:
             break
     return client, server, client_seconds, server_seconds

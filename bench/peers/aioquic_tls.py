@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ..identity import SERVER_NAME, Identity
-from . import CannotDo, Options, check_resumed, shake_hands
+from . import CannotDo, Options, check_resumed, only, shake_hands
 
 NAME = "aioquic.tls"
 
@@ -29,10 +29,7 @@ class Setup:
     """What a context is made of; the tickets of all connections."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.group != "X25519" or options.remember_chain or options.observed or options.judge_again:
-            raise CannotDo("not compared")
-        if options.client_certificate:
-            raise CannotDo("no client certificates")
+        only(options, "resumed", "intermediates")
         self.root = identity.root.read_bytes()
         self.chain = x509.load_pem_x509_certificates(identity.chain(options.intermediates).read_bytes())
         self.key: Any = load_pem_private_key(identity.key(options.intermediates).read_bytes(), None)

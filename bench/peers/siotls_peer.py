@@ -11,7 +11,7 @@ from siotls.pem import decode_pem_certificate_chain, decode_pem_private_key
 from siotls.trust.backends.openssl import OpensslTrustStore
 
 from ..identity import SERVER_NAME, Identity
-from . import REQUEST, CannotDo, Options, shake_hands
+from . import REQUEST, Options, only, shake_hands
 
 NAME = "siotls"
 siotls.crypto.install("openssl")
@@ -27,10 +27,7 @@ class Setup:
     """Two configurations."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.resumed:
-            raise CannotDo("no resumption")
-        if options.group != "X25519" or options.remember_chain or options.observed or options.client_certificate:
-            raise CannotDo("not compared")
+        only(options, "intermediates")
         common = {
             "cipher_suites": [CipherSuites.TLS_AES_128_GCM_SHA256],
             "key_exchanges": [NamedGroup.x25519],

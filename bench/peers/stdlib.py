@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+from pathlib import Path
+from typing import Any
 
 from ..identity import SERVER_NAME, Identity
-from . import REQUEST, CannotDo, Options, check_resumed, shake_hands
+from . import REQUEST, Options, check_resumed, only, shake_hands
 
 NAME = "ssl"
 READ = 1 << 16  # bytes that are moved at once
@@ -20,8 +22,7 @@ def version() -> str:
 def contexts(identity: Identity, options: Options) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """The client's and the server's."""
     client = ssl.create_default_context(cafile=str(identity.root))
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(identity.chain(options.intermediates), identity.key(options.intermediates))
+    server = _server(identity.chain(options.intermediates), identity.key(options.intermediates))
     if options.client_certificate:
         client.load_cert_chain(identity.client_chain, identity.client_key)
         server.load_verify_locations(identity.root)
@@ -29,13 +30,22 @@ def contexts(identity: Identity, options: Options) -> tuple[ssl.SSLContext, ssl.
     return client, server
 
 
+def _server(chain: Path, key: Path) -> ssl.SSLContext:
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(chain, key)
+    return server
+
+
 class Setup:
-    """Two contexts, and a session to resume."""
+    """Contexts, and a session to resume."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.group != "X25519" or options.remember_chain or options.observed or options.judge_again:
-            raise CannotDo("the baseline does the plain handshakes")
-        self.client, self.server = contexts(identity, options)
+        only(options, "resumed", "intermediates", "client_certificate", "fresh")
+        self.client, server = contexts(identity, options)
+        self.servers = [server]
+        if options.fresh:
+            self.servers = [_server(*files) for files in identity.fresh()]
+        self.used = 0
         self.session: ssl.SSLSession | None = None
         if options.resumed:
             first = self.connect()
@@ -44,7 +54,8 @@ class Setup:
 
     def connect(self) -> Pair:
         """Nothing is made before the handshake."""
-        return Pair(self)
+        self.used += 1
+        return Pair(self, self.servers[self.used % len(self.servers)])
 
 
 class Side:
@@ -74,21 +85,23 @@ class Pair:
     client: Side
     server: Side
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, server: ssl.SSLContext) -> None:
         self.setup = setup
+        self.context = server
 
     def handshake(self) -> tuple[float, float]:
         """As `peers.Pair` has it."""
         setup = self.setup
         self.client, self.server, client_seconds, server_seconds = shake_hands(
-            lambda: Side(setup.client, setup.session), lambda: Side(setup.server, server=True)
+            lambda: Side(setup.client, setup.session), lambda: Side(self.context, server=True)
         )
         check_resumed(setup.session is not None, bool(self.client.tls.session_reused))
         return client_seconds, server_seconds
 
     def bulk(self, data: bytes, times: int) -> None:
         """As `peers.Pair` has it."""
-        write, read = self.client.tls.write, self.server.tls.read
+        write = self.client.tls.write
+        read: Any = self.server.tls.read
         take, give = self.client.outgoing.read, self.server.incoming.write
         buffer = bytearray(READ)
         size = len(data)

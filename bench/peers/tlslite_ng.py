@@ -9,7 +9,7 @@ from typing import Any
 from tlslite.api import HandshakeSettings, TLSConnection, X509CertChain, parsePEMKey
 
 from ..identity import SERVER_NAME, Identity
-from . import REQUEST, CannotDo, Options, check_resumed, shake_hands
+from . import REQUEST, Options, check_resumed, only, shake_hands
 
 NAME = "tlslite-ng"
 
@@ -23,10 +23,7 @@ class Setup:
     """Settings, the server's certificate and a session to resume."""
 
     def __init__(self, identity: Identity, options: Options) -> None:
-        if options.group != "X25519" or options.remember_chain or options.observed or options.judge_again:
-            raise CannotDo("not compared")
-        if options.client_certificate:
-            raise CannotDo("not compared")
+        only(options, "resumed", "intermediates")
         self.client, self.server = _settings(), _settings()
         self.server.ticketKeys = [bytes(range(32))]
         self.chain = X509CertChain()
