@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,9 @@ def serve(
         Path | None, typer.Option(help="An ECH key file (RFC 9934): visitors who have its config hide the name.")
     ] = None,
     tls: Annotated[str, typer.Option(help="Speak this version only: 1.3 or 1.2. Default: both.")] = "",
+    workers: Annotated[
+        int, typer.Option(min=1, help="So many processes serve, on as many cores; one resumes what another began.")
+    ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the URL.")] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Tell the story of each connection, from the server's side.")
@@ -41,6 +44,7 @@ def serve(
     Without --cert the certificate comes from the local authority (`glasslock ca`), which is made if there is none.
     """
     from ..https import serve as https_serve
+    from ..https import serve_workers
     from .depth import depth_of
     from .tls_options import own_credential, server_engine
 
@@ -48,15 +52,20 @@ def serve(
     credential, root = own_credential(cert, key), None
     if credential is None:
         credential, root = _local(host, name or [], directory)
-    https_serve(
-        what,
-        credentials=[credential],
-        host=host,
-        port=port,
-        observer_for=_follower(quiet, verbose),
-        engine=server_engine(tls, client_ca, ech_key),
-        ready=_announcer(root, quiet=quiet),
-    )
+    options: dict[str, Any] = {
+        "credentials": [credential],
+        "host": host,
+        "port": port,
+        "observer_for": _follower(quiet, verbose),
+        "engine": server_engine(tls, client_ca, ech_key),
+        "ready": _announcer(root, quiet=quiet),
+    }
+    if workers == 1:
+        https_serve(what, **options)
+    else:
+        from .run import complain
+
+        serve_workers(what, workers=workers, say=complain, **options)
 
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "", "0.0.0.0", "::")  # noqa: S104 - compared, not bound

@@ -2,6 +2,7 @@
 
     visit      fetch a URL and tell everything        serve      serve a folder or an application
     Transport  the same under httpx's own client      serving    the same in a thread, for as long as a block runs
+                                                      serve_workers   the same in several processes
 
 Each needs its extra: `pip install glasslock[tool]` for the client, `glasslock[server]` for the server.
 """
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .loading import load_app
     from .server import Site, serve, serve_async, serving
     from .transport import Transport
+    from .workers import serve_workers
 
 __all__ = [
     "Route",
@@ -29,6 +31,7 @@ __all__ = [
     "parse_url",
     "serve",
     "serve_async",
+    "serve_workers",
     "serving",
     "visit",
 ]
@@ -44,6 +47,7 @@ _HOMES = {
     "parse_url": "client",
     "serve": "server",
     "serve_async": "server",
+    "serve_workers": "workers",
     "serving": "server",
     "visit": "client",
 }

@@ -73,11 +73,21 @@ class Listener(socket.socket):
         return connection, address
 
 
-def listen(host: str, port: int) -> list[Listener]:
+def listen(host: str, port: int, *, shared: bool = False) -> list[Listener]:
     """Listening sockets on every address that the host name stands for; port 0 picks a free one.
 
-    ConfigurationError if the name is not known, or the port is taken or not allowed.
+    `shared`: other processes of the same user may listen there too, and the kernel spreads the connections
+    (SO_REUSEPORT). ConfigurationError if the name is not known, or the port is taken or not allowed.
     """
+    return _on_each(host, port, lambda family, address: _listen_on(family, address, shared=shared))
+
+
+def reserve(host: str, port: int) -> list[Listener]:
+    """The same addresses, taken but not listened on: for `listen(..., shared=True)` of this process's children."""
+    return _on_each(host, port, _reserve_on)
+
+
+def _on_each(host: str, port: int, make: Callable[[int, Any], Listener]) -> list[Listener]:
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as problem:
@@ -87,9 +97,15 @@ def listen(host: str, port: int) -> list[Listener]:
     try:
         for family, address in sorted(addresses):  # IPv4 first: it is the one that is there
             number = port or (listeners[0].getsockname()[1] if listeners else 0)  # the same one on each
-            listener = _listen_on(family, (address[0], number, *address[2:]), needed=not listeners)
-            if listener is not None:
-                listeners.append(listener)
+            try:
+                listeners.append(make(family, (address[0], number, *address[2:])))
+            except OSError as problem:
+                if listeners:
+                    continue
+                raise ConfigurationError(
+                    f"cannot listen on port {number} of {address[0]}: {problem.strerror}. "
+                    "Is another program using it? Choose another port."
+                ) from problem
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -97,26 +113,36 @@ def listen(host: str, port: int) -> list[Listener]:
     return listeners
 
 
-def _listen_on(family: int, address: Any, *, needed: bool) -> Listener | None:
-    """One listening socket; None if that cannot be and others do."""
-    listener: Listener | None = None
+def _listen_on(family: int, address: Any, *, shared: bool) -> Listener:
+    listener = Listener(family, socket.SOCK_STREAM)
     try:
-        listener = Listener(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        save_syn(listener)
-        listener.bind(address)
+        _bind(listener, address, shared=shared)
         listener.listen(BACKLOG)
         listener.setblocking(False)
-    except OSError as problem:
-        if listener is not None:
-            listener.close()
-        if not needed:
-            return None
-        raise ConfigurationError(
-            f"cannot listen on port {address[1]} of {address[0]}: {problem.strerror}. "
-            "Is another program using it? Choose another port."
-        ) from problem
+    except BaseException:
+        listener.close()
+        raise
     return listener
+
+
+def _reserve_on(family: int, address: Any) -> Listener:
+    """Taken for ourselves alone, and only then opened to our children."""
+    listener = Listener(family, socket.SOCK_STREAM)
+    try:
+        _bind(listener, address, shared=False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind(listener: Listener, address: Any, *, shared: bool) -> None:
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    save_syn(listener)
+    listener.bind(address)

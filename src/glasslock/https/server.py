@@ -63,17 +63,18 @@ async def serve_async(
     ready: Callable[[Site], None] | None = None,
     graceful_timeout: float = 3.0,
     handshake_timeout: float = DEFAULT_HANDSHAKE_TIMEOUT,
+    shared: bool = False,
 ) -> None:
     """Serves until the site is stopped or the task is cancelled.
 
     `app` is what `load_app` takes: a folder, `module:app`, or an application. `credentials`: the one that covers
     the name which a visitor asks for is shown, else the first. `engine` has more fields of `ServerConfig`.
-    `ready` is called with the site once it can be visited. Times in seconds. ConfigurationError if `app`, `host`
-    or `port` cannot be.
+    `ready` is called with the site once it can be visited. `shared`: other processes serve the same port (see
+    `serve_workers`). Times in seconds. ConfigurationError if `app`, `host` or `port` cannot be.
     """
     application = load_app(app)
     context = server_context(credentials, observer_for, engine)
-    listeners = listen(host, port)
+    listeners = listen(host, port, shared=shared)
     try:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         config = _Config(context, listeners)
