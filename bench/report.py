@@ -76,7 +76,7 @@ def lines(row: Row) -> list[str]:
 
 def document(rows: list[Row]) -> str:
     """The generated part of docs/performance.md."""
-    return "\n".join([_setting(rows), _main_table(rows), _sides_table(rows), _skips(rows)])
+    return "\n".join([_setting(rows), _main_table(rows), _losses(rows), _sides_table(rows), _skips(rows)])
 
 
 def _setting(rows: list[Row]) -> str:
@@ -114,6 +114,19 @@ def _main_table(rows: list[Row]) -> str:
         cells += [f"{row.found[peer].ratio():.2f}" if peer in row.found else "" for peer in others]
         table.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table) + "\n"
+
+
+def _losses(rows: list[Row]) -> str:
+    """Where somebody else is better, and what was aimed at and not reached, in words."""
+    ours = [(row, row.found[OURS]) for row in rows if OURS in row.found]
+    slower = [row.work.title for row, pairs in ours if pairs.ratio() > 1 and row.work.baseline_peer != OURS]
+    missed = [row.work.title for row, pairs in ours if met(row.work, pairs) is False]
+    found = [("Behind `ssl`", slower), ("Goals missed", missed)]
+    for peer in MODULES:
+        if peer not in (BASELINE, OURS):
+            titles = [row.work.title for row, p in ours if peer in row.found and row.found[peer].ratio() < p.ratio()]
+            found.append((f"Behind {peer}", titles))
+    return "".join(f"- {words}: {'; '.join(titles)}.\n" for words, titles in found if titles)
 
 
 def _sides_table(rows: list[Row]) -> str:

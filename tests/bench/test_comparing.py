@@ -71,6 +71,15 @@ def test_a_goal_that_was_missed_is_told_in_the_table() -> None:
     )
     assert "missed" not in report.document([good])
     assert "≤ 0.70 (missed)" in report.document([bad])
+    assert f"- Goals missed: {WORK['full'].title}." in report.document([bad])
+
+
+def test_who_is_better_is_told_in_words() -> None:
+    row = Row("full", WORK["full"], {OURS: pairs((1.0, 1.1)), "pyrtls": pairs((1.0, 0.5)), "siotls": pairs((1.0, 2.0))})
+    text = report.document([row])
+    assert f"- Behind `ssl`: {row.work.title}." in text
+    assert f"- Behind pyrtls: {row.work.title}." in text
+    assert "Behind siotls" not in text
 
 
 def test_only_what_is_between_the_markers_is_written(tmp_path: Path) -> None:
