@@ -14,7 +14,6 @@ from ..errors import ConfigurationError, ConnectionTruncated, GlasslockError, Pe
 from ..registry import (
     AlertDescription,
     AlertLevel,
-    ContentType,
     ProtocolVersion,
     Side,
     name_of,
@@ -23,14 +22,14 @@ from ..trace import Step
 from .config import Config, ServerConfig
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
-from .handshake.context import CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
+from .handshake.context import FOR_CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
 from .handshake.incoming import IncomingMessages
 from .handshake.post_handshake import send_key_update
 from .keys.key_schedule import export
 from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
 from .protection import APPLICATION_DATA, Content, Protection13, unexpected
-from .record import RecordReader, RecordWriter
+from .record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, RecordReader, RecordWriter
 from .short_way import ShortWay
 
 
@@ -48,6 +47,7 @@ class Connection(ShortWay):
         self._hs = Handshake(config, side, self._reader, self._writer, self._messages)
         self._script: Script  # set by `_start`; it goes on until the connection ends
         self._waiting: Wait | Question | None = None
+        self._undecided: Question | None = None  # the same, while it is for somebody outside to answer
         self._change_cipher_specs = 0
         self._warnings = 0
         self._failure: TLSError | None = None
@@ -118,7 +118,7 @@ class Connection(ShortWay):
             and hs.observer is None
             and not (self._received_close or self._canceled or hs.authenticating)
             and not (reader.buffered or reader.mid_message)
-            and not isinstance(self._waiting, Question)
+            and self._undecided is None
             and isinstance(reader.protection, Protection13)
         ):
             return reader.protection
@@ -149,7 +149,7 @@ class Connection(ShortWay):
 
     def answer(self, value: Any) -> list[Event]:
         """Answers the question of an `Undecided` event; an exception as `value` refuses."""
-        if not isinstance(self._waiting, Question):
+        if self._undecided is None:
             raise ConfigurationError("the connection has asked no question")
         if self._failure is not None or self._canceled:
             return []
@@ -167,18 +167,18 @@ class Connection(ShortWay):
         reader, content_type, fragment = self._reader, 0, b""
         reader.short = self._writer.short = None
         next_record = reader.next
-        while not self._received_close and not isinstance(self._waiting, Question):
+        while not (self._received_close or self._undecided):
             record = next_record()
             if record is None:
                 break
             content_type, fragment = record
             if content_type == APPLICATION_DATA:
                 self._read_data(fragment)
-            elif content_type == ContentType.HANDSHAKE:
+            elif content_type == HANDSHAKE:
                 self._read_messages(fragment)
-            elif content_type == ContentType.ALERT:
+            elif content_type == ALERT:
                 self._read_alert(fragment)
-            elif content_type == ContentType.CHANGE_CIPHER_SPEC:
+            elif content_type == CHANGE_CIPHER_SPEC:
                 self._read_change_cipher_spec(fragment)
             else:
                 raise unexpected("unknown-record-type", f"a protected record of the unknown type {content_type}")
@@ -188,7 +188,7 @@ class Connection(ShortWay):
 
     def _flush(self) -> None:
         """Queued messages go out together; what belongs together waits for the answer to a question."""
-        if self._hs.pending and not isinstance(self._waiting, Question):
+        if self._hs.pending and self._undecided is None:
             self._hs.flush()
 
     def _read_data(self, fragment: bytes) -> None:
@@ -211,7 +211,7 @@ class Connection(ShortWay):
 
     def _read_messages(self, fragment: bytes) -> None:
         self._messages.feed(fragment)
-        if self._waiting is CHANGE_CIPHER_SPEC:
+        if self._waiting is FOR_CHANGE_CIPHER_SPEC:
             self._hs.refuse_messages()
         else:
             self._resume(None)
@@ -266,7 +266,7 @@ class Connection(ShortWay):
             raise unexpected("interleaved", "ChangeCipherSpec inside a handshake message", "RFC 9846 section 5.1")
         if fragment != b"\x01":
             raise unexpected("bad-change-cipher-spec", "a ChangeCipherSpec other than the byte 1", "RFC 9846 section 5")
-        if self._waiting is CHANGE_CIPHER_SPEC:
+        if self._waiting is FOR_CHANGE_CIPHER_SPEC:
             self._resume(b"")
             return
         # A server that keeps no state between two ClientHellos sees this one first (section 4.3.2).
@@ -290,7 +290,9 @@ class Connection(ShortWay):
         """Lets the script go on: there is more to read, or an answer, or an exception in place of one."""
         script = self._script
         self._waiting = waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
+        self._undecided = None
         if isinstance(waiting, Question):
+            self._undecided = waiting
             self._hs.events.append(Undecided(waiting))
         self._reader.mid_message = self._messages.unread > 0
 

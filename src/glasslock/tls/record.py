@@ -43,7 +43,9 @@ Listener = Callable[[int, int, bool, str, bytes], None]
 # Plain numbers: every record is compared with them.
 CHANGE_CIPHER_SPEC: Final = int(ContentType.CHANGE_CIPHER_SPEC)
 _CONTENT_TYPES: Final = frozenset(int(kind) for kind in ContentType)
-_NO_PROGRESS: Final = frozenset({CHANGE_CIPHER_SPEC, int(ContentType.ALERT)})  # between empty records
+HANDSHAKE: Final = int(ContentType.HANDSHAKE)
+ALERT: Final = int(ContentType.ALERT)
+_NO_PROGRESS: Final = frozenset({CHANGE_CIPHER_SPEC, ALERT})  # between empty records
 _SMALL: Final = 2048  # bytes that are copied faster than looked at through a view
 _SEQUENCE_LIMIT: Final = (1 << 64) - 1
 
@@ -215,34 +217,39 @@ class RecordReader:
         """The next record, or None until more is fed. Raises PeerMisbehaved for what must not come."""
         while True:
             buffer, start = self._buffer, self._position
-            body = start + HEADER_LENGTH
-            if not self._started and start < len(buffer):
+            available = len(buffer)
+            if start == available:
+                self._buffer, self._position = b"", 0  # an idle connection holds on to nothing
+                return None
+            if not self._started:
                 check_beginning(buffer)
-            if body > len(buffer):
+            body = start + HEADER_LENGTH
+            if body > available:
                 break
             outer = buffer[start]
             length = buffer[start + 3] << 8 | buffer[start + 4]
             if outer != APPLICATION_DATA or length > MAX_CIPHERTEXT_13:
                 self._check_header(outer, length)
             end = body + length
-            if end > len(buffer):
+            if end > available:
                 break
             self._position = end
             protection = self.protection
             if protection is None or (self.tls13 and outer != APPLICATION_DATA):
-                record = self._read_unprotected(outer, bytes(buffer[start:end]))
+                record = self._read_unprotected(outer, buffer[start:body], bytes(buffer[body:end]))
             else:
                 record = self._read_protected(protection, buffer[start:body], buffer[body:end])
             if record is not None:
                 self._started = True
                 return record
-        self._buffer, self._position = bytes(buffer[start:]), 0  # an idle connection holds on to nothing
+        self._buffer, self._position = bytes(buffer[start:]), 0
         return None
 
     def _read_protected(self, protection: Protection, header: Received, body: Received) -> Record | None:
         """The content of one record; None if it is to be passed over."""
         if not self.tls13:
-            self._check_version(header)
+            if self.version:
+                self._check_version(header)
             if header[0] == CHANGE_CIPHER_SPEC and len(body) == 1:
                 raise unexpected("unexpected-change-cipher-spec", "a second ChangeCipherSpec")
         try:
@@ -260,37 +267,40 @@ class RecordReader:
         self.skippable = None
         self.may_receive_plain_alert = False
         content_type, fragment = record
-        if content_type == APPLICATION_DATA and fragment:
+        if fragment and content_type not in _NO_PROGRESS:
             self._empty = 0
         elif self.tls13 and content_type == CHANGE_CIPHER_SPEC:
             raise unexpected("protected-change-cipher-spec", "a protected ChangeCipherSpec", "RFC 9846 section 5")
-        else:
-            self._count_empty(content_type, fragment)
+        elif not fragment:
+            self._count_empty(content_type)
         if self.listener is not None:
             self.listener(content_type, len(fragment), True, protection.epoch, b"".join((header, body)))
         return record
 
-    def _read_unprotected(self, outer: int, raw: bytes) -> Record | None:
+    def _read_unprotected(self, outer: int, header: Received, body: bytes) -> Record | None:
         """Before there are keys, and the two kinds of record that TLS 1.3 leaves in plaintext after that."""
-        body = raw[HEADER_LENGTH:]
-        self._check_version(raw)
+        if self.version:
+            self._check_version(header)
         if self.protection is None:
             if self.skippable is not None and outer == APPLICATION_DATA:
                 self._skip(len(body))
                 return None
         elif outer != CHANGE_CIPHER_SPEC:
-            alert = outer == ContentType.ALERT and self.may_receive_plain_alert and len(body) == 2
+            alert = outer == ALERT and self.may_receive_plain_alert and len(body) == 2
             if not alert:
                 raise unexpected(
                     "plaintext-record", "an unprotected record after keys were agreed", "RFC 9846 section 5"
                 )
-        self._count_empty(outer, body)
+        if not body:
+            self._count_empty(outer)
+        elif outer not in _NO_PROGRESS:
+            self._empty = 0
         if self.listener is not None:
-            self.listener(outer, len(body), False, "plaintext", raw)
+            self.listener(outer, len(body), False, "plaintext", b"".join((header, body)))
         return outer, body
 
     def _check_version(self, header: Received) -> None:
-        if self.version and header[1:3] != self.version:
+        if header[1:3] != self.version:
             raise PeerMisbehaved(
                 AlertDescription.PROTOCOL_VERSION,
                 "record-version",
@@ -298,11 +308,7 @@ class RecordReader:
                 "RFC 5246 section 6.2.1",
             )
 
-    def _count_empty(self, content_type: int, fragment: bytes) -> None:
-        if fragment:
-            if content_type not in _NO_PROGRESS:
-                self._empty = 0
-            return
+    def _count_empty(self, content_type: int) -> None:
         if content_type != APPLICATION_DATA:
             raise _empty_fragment()
         self._empty += 1

@@ -41,8 +41,8 @@ class Wait:
         self.what = what
 
 
-MESSAGE: Final = Wait("the rest of a handshake message")
-CHANGE_CIPHER_SPEC: Final = Wait("ChangeCipherSpec")
+FOR_MESSAGE: Final = Wait("the rest of a handshake message")
+FOR_CHANGE_CIPHER_SPEC: Final = Wait("ChangeCipherSpec")
 
 
 @dataclass(slots=True)
@@ -199,7 +199,7 @@ class Handshake:
         raw, self._put_back = self._put_back or next_message(), None
         while raw is None or (self.skip_hello_requests and self.passes_over(raw)):
             if raw is None:
-                yield MESSAGE
+                yield FOR_MESSAGE
             raw = next_message()
         received = raw[0]
         for kind in kinds:
@@ -223,7 +223,7 @@ class Handshake:
         raw = self.incoming.next()
         while raw is None or self.passes_over(raw):
             if raw is None:
-                yield MESSAGE
+                yield FOR_MESSAGE
             raw = self.incoming.next()
         self._put_back = raw
         return raw[0]
@@ -235,7 +235,7 @@ class Handshake:
     def wait_for_change_cipher_spec(self) -> Generator[Wait, None, None]:
         """Waits for the record that is no handshake message (RFC 5246 section 7.1)."""
         self.refuse_messages()
-        yield CHANGE_CIPHER_SPEC
+        yield FOR_CHANGE_CIPHER_SPEC
 
     def refuse_messages(self) -> None:
         """While ChangeCipherSpec is due no message may come, HelloRequests aside."""
