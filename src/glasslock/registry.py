@@ -8,6 +8,7 @@ integers and uses `name_of` to show them.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 
 
 class ProtocolVersion(IntEnum):
@@ -268,6 +269,7 @@ def is_grease(value: int) -> bool:
     return value & 0x0F0F == 0x0A0A and value >> 8 == value & 0xFF
 
 
+@lru_cache(maxsize=1024)
 def name_of(kind: type[IntEnum], value: int) -> str:
     """The registry's name for a code point in lower case; `grease` or the hex number if it has none."""
     try:

@@ -40,6 +40,7 @@ from glasslock.trust.keys import CA_KEYS, key_problem
 from glasslock.trust.lifetimes import LIFETIMES, exceeds_limit, lifetime_limit
 from glasslock.trust.names import ServerName
 from glasslock.trust.policy import Policy, Purpose
+from glasslock.trust.signing import Signatures
 from glasslock.trust.situation import Situation
 from glasslock.trust.stores import Anchors
 
@@ -57,7 +58,7 @@ def place(*path: Issued, index: int = 0, anchored: bool = True, **situation: Any
     store = situation.pop("store", None) or pki.store(path[-1])
     facts = {"policy": Policy(), "purpose": Purpose.SERVER, "now": NOW, "name": ServerName("example.com")}
     parsed = tuple(ParsedCertificate.from_x509(one.certificate) for one in path)
-    return Place(Situation(store=store, **{**facts, **situation}), parsed, index, anchored)
+    return Place(Situation(store=store, **{**facts, **situation}), parsed, index, anchored, (), Signatures())
 
 
 def ask(check: Check, *path: Issued, **where: Any) -> Finding:

@@ -98,7 +98,7 @@ def test_a_mesh_of_cross_signatures_ends_soon() -> None:
     parsed = [ParsedCertificate.from_x509(one.certificate) for one in (leaf, *mesh)]
     search = PathSearch(pki.store(GOOD.root), parsed[1:], 8)
     assert len(list(search.from_leaf(parsed[0]))) <= MOST_PATHS
-    assert len(search._signatures) <= MOST_SIGNATURES
+    assert len(search.signatures) <= MOST_SIGNATURES
     assert search.exhausted
     started = time.perf_counter()
     with pytest.raises(CertificateRefused) as caught:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import warnings
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypeVar, cast
 
 from cryptography import x509
@@ -50,9 +50,9 @@ def load(data: bytes) -> x509.Certificate:
     return certificate
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ParsedCertificate:
-    """A decoded certificate. Two are equal when their bytes are."""
+    """A decoded certificate. Two are equal when their bytes are. Without slots, so that a name is read once."""
 
     encoded: bytes = field(repr=False)
     certificate: x509.Certificate
@@ -60,12 +60,13 @@ class ParsedCertificate:
     not_before: dt.datetime
     not_after: dt.datetime
 
-    @classmethod
-    def from_x509(cls, certificate: x509.Certificate) -> ParsedCertificate:
-        """Take apart what `load` has decoded. UnreadableCertificate if that is not possible."""
+    @staticmethod
+    @lru_cache(maxsize=256)
+    def from_x509(certificate: x509.Certificate) -> ParsedCertificate:
+        """Take apart what `load` has decoded, and remember it likewise. UnreadableCertificate if it is not possible."""
         data = certificate.public_bytes(Encoding.DER)
         try:
-            return cls(
+            return ParsedCertificate(
                 data,
                 certificate,
                 der.certificate_fields(data),
@@ -91,12 +92,12 @@ class ParsedCertificate:
         """The whole issuer as a person reads it."""
         return _name_text(self.certificate, "issuer")
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The shortest text that names this certificate: common name, organisation or first name it is for."""
         return _title(self.certificate, "subject") or next(iter(self.dns_names), "") or self.subject
 
-    @property
+    @cached_property
     def issuer_title(self) -> str:
         """The shortest text that names the issuer."""
         return _title(self.certificate, "issuer") or self.issuer
@@ -127,7 +128,11 @@ class ParsedCertificate:
 
     def find(self, kind: type[E]) -> x509.Extension[E] | None:
         """Look up the extension of this type, if the certificate has it."""
-        return find_extension(self.certificate, kind)
+        return cast("x509.Extension[E] | None", self._extensions.get(kind.oid))
+
+    @cached_property
+    def _extensions(self) -> dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]:
+        return {extension.oid: extension for extension in self.certificate.extensions}
 
     @property
     def key_identifier(self) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from glasslock.trace import Outcome, PathTried
 
@@ -22,6 +23,7 @@ from .kinds import Kind, WhoCanFix
 from .names import describe_name
 from .others import Refusal, others_say
 from .paths import MOST_PATHS, Path, PathSearch, straight
+from .signing import Signatures
 from .situation import Situation
 from .verdict import Moment, Verdict
 from .wording import (
@@ -73,13 +75,15 @@ def tell(situation: Situation, received: Received, decision: Decision) -> Story:
     if received.leaf is None:
         return Story(None, (_overview(received), _unusable(received)))
     try:
+        verified = [ParsedCertificate.from_x509(certificate) for certificate in decision.path]
         search = PathSearch(
             situation.store,
             [ParsedCertificate.from_x509(certificate) for certificate in received.others],
             situation.policy.max_intermediates,
+            Signatures(pairwise(verified)),
         )
         leaf = ParsedCertificate.from_x509(received.leaf)
-        accepted = straight([ParsedCertificate.from_x509(certificate) for certificate in decision.path])
+        accepted = straight(verified)
     except UnreadableCertificate as error:
         return Story(None, (_overview(received), _verifier_says(str(error))))
     judged = _tried(situation, search, leaf, accepted)
@@ -99,18 +103,18 @@ def _tried(
     for path in search.from_leaf(leaf):
         if path.certificates == accepted:
             break
-        judged.append(_Judged(path, run_checks(_places(situation, path))))
+        judged.append(_Judged(path, run_checks(_places(situation, path, search.signatures))))
         if not accepted and path.anchored and not judged[-1].failures:
             break
     if accepted:
         path = Path(accepted, anchored=True)
-        judged.append(_Judged(path, run_checks(_places(situation, path))))
+        judged.append(_Judged(path, run_checks(_places(situation, path, search.signatures))))
     return judged
 
 
-def _places(situation: Situation, path: Path) -> list[Place]:
+def _places(situation: Situation, path: Path, signatures: Signatures) -> list[Place]:
     return [
-        Place(situation, path.certificates, index, path.anchored, path.impostors)
+        Place(situation, path.certificates, index, path.anchored, path.impostors, signatures)
         for index in range(len(path.certificates))
     ]
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from .certificate import ParsedCertificate
+from .signing import Signatures
 from .stores import TrustStore
 
 MOST_SIGNATURES = 128  # checked in one search, as many as `cryptography` allows itself
@@ -44,7 +45,7 @@ class PathSearch:
     store: TrustStore
     received: Sequence[ParsedCertificate]
     max_intermediates: int
-    _signatures: dict[tuple[ParsedCertificate, ParsedCertificate], bool | None] = field(default_factory=dict)
+    signatures: Signatures = field(default_factory=Signatures)
     _paths: int = 0
 
     def from_leaf(self, leaf: ParsedCertificate) -> Iterator[Path]:
@@ -54,7 +55,7 @@ class PathSearch:
     @property
     def exhausted(self) -> bool:
         """Whether there were more ways than are looked at."""
-        return len(self._signatures) >= MOST_SIGNATURES or self._paths >= MOST_PATHS
+        return len(self.signatures) >= MOST_SIGNATURES or self._paths >= MOST_PATHS
 
     def _onward(self, path: tuple[ParsedCertificate, ...]) -> Iterator[Path]:
         """All ways that begin with these certificates."""
@@ -70,7 +71,7 @@ class PathSearch:
         for issuer in self._candidates(path):
             if self.exhausted:
                 break
-            if self._signed(last, issuer) is False:
+            if self.signatures.fits(last, issuer) is False:
                 impostors.append(issuer)
                 continue
             led_on = True
@@ -99,12 +100,6 @@ class PathSearch:
         passed = {one.identity for one in path[1:]}
         candidates = [one for one in dict.fromkeys([*trusted, *sent]) if one.identity not in passed and one != path[0]]
         return sorted(candidates, key=unlikeliness)
-
-    def _signed(self, certificate: ParsedCertificate, issuer: ParsedCertificate) -> bool | None:
-        pair = (certificate, issuer)
-        if pair not in self._signatures:
-            self._signatures[pair] = certificate.signed_by(issuer)
-        return self._signatures[pair]
 
 
 def straight(path: Sequence[ParsedCertificate]) -> tuple[ParsedCertificate, ...]:

@@ -9,6 +9,8 @@ TEXT_LIMIT = 200  # characters of a peer's text that we repeat
 
 def printable(text: str, limit: int = TEXT_LIMIT) -> str:
     """A peer's text without anything that could act on a terminal, at most `limit` characters of it."""
+    if len(text) <= limit and text.isprintable():
+        return text
     safe = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: limit + 1])
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 

@@ -44,7 +44,7 @@ def why_not_anchored(place: Place) -> tuple[Kind, str]:
 
 def _gap(place: Place) -> tuple[Kind, str]:
     last = place.certificate
-    if last.self_issued and last.signed_by(last):
+    if last.self_issued and place.signatures.fits(last, last):
         if place.is_leaf:
             return Kind.SELF_SIGNED, "vouches for itself; nobody whom we trust does"
         return Kind.UNKNOWN_ROOT, f"the root {last.title} is not in the trust store"

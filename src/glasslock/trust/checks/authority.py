@@ -59,7 +59,7 @@ def check_path_length(place: Place) -> Finding | None:
     if place.is_leaf or found is None:
         return None
     limit = found.value.path_length
-    below = place.index - 1
+    below = place.position - 1
     question = place.asks(
         "path length",
         "RFC 5280 section 4.2.1.9",

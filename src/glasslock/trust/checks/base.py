@@ -7,11 +7,11 @@ with one `Finding`, or with None where the question does not arise. It never rai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from glasslock.registry import Side
 from glasslock.trace import CheckRan, Outcome
+from glasslock.trust.signing import Signatures
 
 if TYPE_CHECKING:
     from glasslock.trust.certificate import ParsedCertificate
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Inputs: TypeAlias = Sequence[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """One certificate of a path, leaf first. `anchored`: the last certificate of the path is in the store.
 
     `impostors`: certificates that bear the name of the last one's issuer, but whose key did not sign it.
@@ -30,21 +29,22 @@ class Place:
 
     situation: Situation
     path: tuple[ParsedCertificate, ...]
-    index: int
+    position: int
     anchored: bool
-    impostors: tuple[ParsedCertificate, ...] = ()
+    impostors: tuple[ParsedCertificate, ...]
+    signatures: Signatures
 
     @property
     def certificate(self) -> ParsedCertificate:
-        return self.path[self.index]
+        return self.path[self.position]
 
     @property
     def is_leaf(self) -> bool:
-        return self.index == 0
+        return self.position == 0
 
     @property
     def is_last(self) -> bool:
-        return self.index == len(self.path) - 1
+        return self.position == len(self.path) - 1
 
     @property
     def is_anchor(self) -> bool:
@@ -53,15 +53,14 @@ class Place:
     @property
     def issuer(self) -> ParsedCertificate | None:
         """The next certificate of the path."""
-        return None if self.is_last else self.path[self.index + 1]
+        return None if self.is_last else self.path[self.position + 1]
 
     def asks(self, name: str, rule: str, inputs: Inputs = ()) -> Question:
         """Start a check on this certificate."""
         return Question(self, name, rule, tuple(inputs))
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A check that has its inputs and needs its answer."""
 
     place: Place
@@ -87,11 +86,10 @@ class Question:
     def _answer(self, outcome: Outcome, explanation: str, kind: Kind | None = None) -> Finding:
         place = self.place
         title = place.certificate.title
-        return Finding(self.name, outcome, place.index, title, self.rule, self.inputs, explanation, kind)
+        return Finding(self.name, outcome, place.position, title, self.rule, self.inputs, explanation, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """The answer of one check. `kind` is set if it failed; `certificate` is None if it is about the whole."""
 
     name: str

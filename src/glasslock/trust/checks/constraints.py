@@ -56,7 +56,7 @@ def check_name_constraints(place: Place) -> Finding | None:
 
 def _names_below(place: Place) -> Iterator[x509.GeneralName]:
     """Names of the leaf, and of every CA up to this one that is not merely a step from one key to the next."""
-    for index, certificate in enumerate(place.path[: place.index + 1]):
+    for index, certificate in enumerate(place.path[: place.position + 1]):
         if index == 0 or not certificate.self_issued:
             yield from certificate.names
 

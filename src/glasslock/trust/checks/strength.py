@@ -106,7 +106,7 @@ def check_signature(place: Place) -> Finding:
         return question.skipped("in the trust store: trusted for being there, not for its signature")
     if issuer is None:
         return question.unknown("the issuer's certificate is not there, so its signature cannot be checked")
-    outcome = place.certificate.signed_by(issuer)
+    outcome = place.signatures.fits(place.certificate, issuer)
     if outcome:
         return question.passed("made by the next certificate's key")
     if outcome is None and not _could_check(place.certificate, issuer):
