@@ -1,4 +1,4 @@
-"""The vocabulary of the story: everything that can happen on a connection, as small frozen records.
+"""The vocabulary of the story: everything that can happen on a connection, as small records.
 
 Every layer tells its part to one observer, a callable that takes one `TraceRecord`; every view
 (terminal, JSON, page, pcapng) is a function of the list of records and of nothing else. Records hold
@@ -49,9 +49,13 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TraceRecord:
-    """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule."""
+    """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule.
+
+    A record is a fact, and whoever gets one leaves it as it is. That is not enforced (`frozen`), for a hundred records
+    tell of one handshake, and the telling would take half as long again.
+    """
 
     time: float
     side: Side = Side.CLIENT

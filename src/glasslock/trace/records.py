@@ -9,7 +9,7 @@ from . import Outcome, Step, TraceRecord
 # --- 1 REACH --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class NameResolved(TraceRecord):
     """The resolver answered. `error` is set, and `addresses` empty, if the name is not known."""
 
@@ -20,7 +20,7 @@ class NameResolved(TraceRecord):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectAttempted(TraceRecord):
     """One address was tried (RFC 8305 races several)."""
 
@@ -32,7 +32,7 @@ class ConnectAttempted(TraceRecord):
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TcpInfo:
     """What the kernel knows of a TCP connection; None where it does not say."""
 
@@ -50,7 +50,7 @@ class TcpInfo:
     congestion_window: int | None = None  # segments
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TcpPacket:
     """One captured packet of the TCP handshake: `direction` is `sent` or `received`.
 
@@ -69,7 +69,7 @@ class TcpPacket:
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TcpConnected(TraceRecord):
     """The TCP handshake is done. `unknown` says what could not be learned, and why."""
 
@@ -85,7 +85,7 @@ class TcpConnected(TraceRecord):
 # --- the wire: records, messages, alerts ----------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RecordSent(TraceRecord):
     """One TLS record went out: what an eavesdropper sees of it is `raw`, whole, header included."""
 
@@ -98,7 +98,7 @@ class RecordSent(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class RecordReceived(TraceRecord):
     """One TLS record came in and was accepted."""
 
@@ -111,7 +111,7 @@ class RecordReceived(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MessageSent(TraceRecord):
     """One handshake message went out. `tls.wire.dissect` turns `raw` into named fields."""
 
@@ -121,7 +121,7 @@ class MessageSent(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class InnerHello(TraceRecord):
     """The ClientHello inside an encrypted one: what only the two ends see. `raw` as in `MessageSent`.
 
@@ -133,7 +133,7 @@ class InnerHello(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MessageReceived(TraceRecord):
     """One handshake message came in. `tls.wire.dissect` turns `raw` into named fields."""
 
@@ -143,7 +143,7 @@ class MessageReceived(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AlertSent(TraceRecord):
     """We said why we end (or, for close_notify, that we have no more to say)."""
 
@@ -154,7 +154,7 @@ class AlertSent(TraceRecord):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AlertReceived(TraceRecord):
     """The peer said why it ends."""
 
@@ -167,7 +167,7 @@ class AlertReceived(TraceRecord):
 # --- 2 IDENTIFY -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CertificatesReceived(TraceRecord):
     """The chain as the peer sent it, leaf first, DER; kept whatever becomes of it."""
 
@@ -179,7 +179,7 @@ class CertificatesReceived(TraceRecord):
     sct_list: bytes | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class PathTried(TraceRecord):
     """One candidate path, leaf first, DER; `problem` is empty for the path that was accepted."""
 
@@ -189,7 +189,7 @@ class PathTried(TraceRecord):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CheckRan(TraceRecord):
     """One check on one certificate, with what was compared.
 
@@ -206,7 +206,7 @@ class CheckRan(TraceRecord):
     explanation: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class VerdictReached(TraceRecord):
     """The outcome of all checks, in the words of a browser (`glasslock.trust.Verdict` as plain values).
 
@@ -228,7 +228,7 @@ class VerdictReached(TraceRecord):
     others_say: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SignatureChecked(TraceRecord):
     """CertificateVerify (or ServerKeyExchange): does the peer hold the certificate's key?"""
 
@@ -243,7 +243,7 @@ class SignatureChecked(TraceRecord):
 # --- 3 AGREE --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Decided(TraceRecord):
     """One choice: what was on offer, what was taken, and why.
 
@@ -259,7 +259,7 @@ class Decided(TraceRecord):
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class KeyExchanged(TraceRecord):
     """Both halves of the key exchange; the shared secret itself only as a fingerprint (SHA-256, 8 bytes)."""
 
@@ -271,7 +271,7 @@ class KeyExchanged(TraceRecord):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class SecretDerived(TraceRecord):
     """One step of the key schedule. The secret is present as a fingerprint (SHA-256, 8 bytes) only."""
 
@@ -282,7 +282,7 @@ class SecretDerived(TraceRecord):
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class KeysInstalled(TraceRecord):
     """From here on one direction is protected with new keys. `direction` is `send` or `receive`."""
 
@@ -293,7 +293,7 @@ class KeysInstalled(TraceRecord):
     cipher_suite: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HandshakeCompleted(TraceRecord):
     """Everything that was agreed, once the handshake is done on this side."""
 
@@ -314,7 +314,7 @@ class HandshakeCompleted(TraceRecord):
 # --- 4 PROTECT ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DataSent(TraceRecord):
     """Application bytes as the person's program wrote them, before encryption."""
 
@@ -322,7 +322,7 @@ class DataSent(TraceRecord):
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DataReceived(TraceRecord):
     """Application bytes after decryption."""
 
@@ -330,7 +330,7 @@ class DataReceived(TraceRecord):
     data: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class ConnectionClosed(TraceRecord):
     """The end: `clean` after close_notify, else `problem` says what happened."""
 
@@ -340,7 +340,7 @@ class ConnectionClosed(TraceRecord):
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Refused(TraceRecord):
     """This side ended the connection: which rule, and which alert it chose."""
 
@@ -353,7 +353,7 @@ class Refused(TraceRecord):
 # --- HTTP on top ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HttpRequest(TraceRecord):
     """A request as it was meant, whatever the version's framing makes of it (RFC 9110)."""
 
@@ -365,7 +365,7 @@ class HttpRequest(TraceRecord):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class HttpResponse(TraceRecord):
     """The response's head (RFC 9110); `seconds` from request to first byte."""
 
@@ -378,7 +378,7 @@ class HttpResponse(TraceRecord):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class BodyReceived(TraceRecord):
     """The response's content is complete: `length` bytes after, `wire_length` before content decoding.
 
@@ -392,7 +392,7 @@ class BodyReceived(TraceRecord):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Note(TraceRecord):
     """Something that an attacker or a lab did to the connection, in words."""
 
