@@ -194,6 +194,11 @@ class Config:
         """Our cipher suites of TLS 1.2, in order of preference."""
         return tuple(suite for suite in self.cipher_suites if suite in SUITES_12)
 
+    def record_limit(self, version: int) -> int | None:
+        """`record_size_limit`, in bytes, but no more than a record of this version can hold (RFC 8449 section 4)."""
+        type_length = 1 if version >= ProtocolVersion.TLS_1_3 else 0
+        return None if self.record_size_limit is None else min(self.record_size_limit, MAX_FRAGMENT + type_length)
+
     @cached_property
     def alpn_bytes(self) -> tuple[bytes, ...]:
         return tuple(protocol.encode("latin-1") for protocol in self.alpn_protocols)

@@ -7,12 +7,29 @@ from typing import Any
 import pytest
 
 from glasslock.errors import ConfigurationError
-from glasslock.registry import AlertDescription, CipherSuite, ExtensionType, HandshakeType, NamedGroup, Side
+from glasslock.registry import (
+    AlertDescription,
+    CipherSuite,
+    ExtensionType,
+    HandshakeType,
+    NamedGroup,
+    Side,
+    SignatureScheme,
+)
 from glasslock.tls import ClientConfig, Credential, DangerousAcceptAnyCertificate, ServerConfig, TicketKeys
 from glasslock.tls.keys.suites import SUITES_12
 from glasslock.tls.session import MemorySessionStore, Session
 from glasslock.tls.wire.messages import ClientHello, ServerHello
-from glasslock.trace import CertificatesReceived, Decided, KeyExchanged, SecretDerived, SignatureChecked
+from glasslock.tls.wire.messages12 import CertificateRequest12
+from glasslock.trace import (
+    CertificatesReceived,
+    Decided,
+    KeyExchanged,
+    MessageReceived,
+    SecretDerived,
+    SignatureChecked,
+    TraceRecord,
+)
 
 from ..minted import certificate, client_credential, credential, key
 from ..pair import Pair, assert_refused, client_config, pair, server_config
@@ -109,6 +126,23 @@ def test_a_stapled_answer_and_timestamps_arrive() -> None:
     silent = pair(client12(request_ocsp=False), server12(credentials=(shown,))).done()
     assert silent.client.agreed.peer_ocsp_response is None
     assert silent.client.agreed.peer_sct_list is None
+
+
+def test_no_record_size_limit_above_what_a_record_can_hold() -> None:
+    """RFC 8449 section 4: 2^14 in TLS 1.2; one more is for TLS 1.3."""
+    both = pair(client12(record_size_limit=16385), server12(record_size_limit=16385)).done()
+    assert both.client.agreed.peer_record_size_limit == both.server.agreed.peer_record_size_limit == 16384
+    newer = client12(versions=BOTH, record_size_limit=16385)
+    assert pair(newer, server12(record_size_limit=100)).done().server.agreed.peer_record_size_limit == 16385
+
+
+def test_the_request_for_a_certificate_names_only_schemes_of_tls_1_2() -> None:
+    trace: list[TraceRecord] = []
+    pair(client12(observer=trace.append), server12(client_verifier=ANYBODY)).done()
+    (raw,) = [r.raw for r in trace if isinstance(r, MessageReceived) and r.message == "certificate_request"]
+    schemes = CertificateRequest12.parse(raw).schemes
+    assert SignatureScheme.ECDSA_SECP256R1_SHA256 in schemes
+    assert not {SignatureScheme.MLDSA44, SignatureScheme.MLDSA65, SignatureScheme.MLDSA87} & set(schemes)
 
 
 def test_the_record_size_limit_counts_plaintext(monkeypatch: pytest.MonkeyPatch) -> None:

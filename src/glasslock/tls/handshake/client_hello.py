@@ -271,8 +271,9 @@ def _constant_extensions(config: ClientConfig, grease: Grease, server_name: str 
     found |= offer_certificate_types(config)
     if config.request_scts:
         found[_E.SIGNED_CERTIFICATE_TIMESTAMP] = b""
-    if config.record_size_limit is not None:
-        found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
+    limit = config.record_limit(max(config.versions))
+    if limit is not None:
+        found[_E.RECORD_SIZE_LIMIT] = u16(limit)
     if ProtocolVersion.TLS_1_3 in config.versions:
         _add_tls13_extensions(found, config, grease)
     return found

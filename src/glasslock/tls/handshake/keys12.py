@@ -13,7 +13,7 @@ from ...trace import Outcome
 from ..credentials import Credential
 from ..keys import prf
 from ..keys.key_schedule import fingerprint
-from ..keys.signatures import signature_of, verify
+from ..keys.signatures import SCHEMES, signature_of, verify
 from ..keys.suites import SUITES_12, Suite12
 from ..protection import Protection12
 from ..wire.messages import Finished
@@ -106,6 +106,11 @@ class Secrets12:
 def key_suits(suite: Suite12, kind: str) -> bool:
     """Whether a certificate with this kind of key goes with the suite (RFC 8422 section 2, RFC 4055 section 1.2)."""
     return suite.signature == signature_of(kind) if suite.ephemeral else kind == "rsa"
+
+
+def schemes_of_tls12(schemes: tuple[int, ...]) -> tuple[int, ...]:
+    """Those that may be asked for in TLS 1.2: ML-DSA, for one, is not for it (draft-ietf-tls-mldsa section 4)."""
+    return tuple(scheme for scheme in schemes if SCHEMES[scheme].tls12)
 
 
 def sign12(

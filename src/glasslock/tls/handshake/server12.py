@@ -50,7 +50,7 @@ from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
 from .context import Handshake, Question, Script, Wait, illegal
-from .keys12 import Secrets12, check_signature12, key_suits, sign12, tell_exchange
+from .keys12 import Secrets12, check_signature12, key_suits, schemes_of_tls12, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .tickets import TicketContent
 
@@ -196,9 +196,10 @@ def say_hello(
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
     if agreed.alpn is not None:
         found[_E.APPLICATION_LAYER_PROTOCOL_NEGOTIATION] = ext.write_protocols((agreed.alpn.encode("latin-1"),))
-    if wishes.record_size_limit is not None and config.record_size_limit is not None:
-        found[_E.RECORD_SIZE_LIMIT] = u16(config.record_size_limit)
-        hs.limit_records(config.record_size_limit, wishes.record_size_limit)
+    limit = config.record_limit(agreed.version)
+    if wishes.record_size_limit is not None and limit is not None:
+        found[_E.RECORD_SIZE_LIMIT] = u16(limit)
+        hs.limit_records(limit, wishes.record_size_limit)
     found |= announced
     hs.send(ServerHello(random, session_id, agreed.cipher_suite, found, has_extensions=bool(found)))
 
@@ -294,7 +295,9 @@ def full_handshake(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
     if asked:
         hs.send(
             CertificateRequest12(
-                tuple(CLIENT_CERTIFICATE_TYPES), config.signature_schemes, config.client_certificate_authorities
+                tuple(CLIENT_CERTIFICATE_TYPES),
+                schemes_of_tls12(config.signature_schemes),
+                config.client_certificate_authorities,
             )
         )
     hs.send(ServerHelloDone())
