@@ -1,0 +1,1 @@
+"""tlsfuzzer's scripts against glasslock (docs in docs/tlsfuzzer.md)."""
