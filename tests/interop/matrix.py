@@ -33,7 +33,8 @@ held to what the cell names, and so is the peer wherever it can be told. Program
 compare exported keying material, ALPN, server name and resumption. "client" and "server" are the peer's role.
 
 Encrypted ClientHello with Go, NSS, Firefox and Chromium is told in [ech.md](ech.md), Python's network libraries over
-our contexts in [adapters.md](adapters.md).
+our contexts in [adapters.md](adapters.md). None of these nine programs compresses certificates, so that is tried with
+the browsers, and in both directions with [tlsfuzzer](tlsfuzzer.md).
 
 ✓ everything as it must be · ✗ not · - the peer does not have it
 """
@@ -42,7 +43,10 @@ BROWSERS_HEAD = """\
 A page over HTTP/2, and from it one site for each line: uploads 100,000 bytes, gets them back, compares. The browsers
 are on their own defaults, with our root among those that they trust; our side alone is held to what the line names.
 The front page has to come over TLS 1.3 with X25519MLKEM768, without a retry, and be a secure context.
-Resumption and 0-RTT are three requests of a few bytes, each on a connection of its own.
+Over HTTP/1.1 go the suites with RSA key transport, which HTTP/2 forbids; resumption and 0-RTT, three requests each on a
+connection of its own; and KeyUpdate, two requests on one, before whose first answer we change our keys and ask for the
+browser's. For the client certificate, the front page comes once more, from a server that insists on one; Chromium can
+show one without a person only if a policy for the whole machine says which.
 
 ![The page in Chromium](images/chromium.png)
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .browsers.browser import BROWSERS, Browser, Chromium
-from .browsers.visits import FRONT_PAGE, run, visits_for
+from .browsers.visits import names, run
 from .process import Process, Unavailable
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 VISITS = [
     pytest.param(browser, name, id=f"{browser.name}-{name.replace(' ', '-')}")
     for browser in BROWSERS
-    for name in [FRONT_PAGE, *(visit.name for visit in visits_for(browser))]
+    for name in names(browser)
 ]
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from glasslock.registry import NamedGroup
+from glasslock.registry import CipherSuite, NamedGroup
 
+from ..credentials import PASSWORD, Identity
 from ..order import PATIENCE
 from ..process import PeerFailed, Process, Unavailable, find, first_output
 
@@ -19,12 +20,17 @@ PATIENCE_FOR_A_BROWSER = 60.0  # seconds from its start to its end
 
 @dataclass(frozen=True, kw_only=True)
 class Can:
-    """What a browser has that we have too; suites are the same everywhere."""
+    """What a browser has that we have too; suites with forward secrecy are the same everywhere."""
 
     groups: frozenset[NamedGroup]
     keys: frozenset[str]
     compression: frozenset[str]
     early_data: bool
+    client_certificate: bool  # without a person who picks one
+    key_transport: tuple[CipherSuite, ...] = (
+        CipherSuite.TLS_RSA_WITH_AES_128_GCM_SHA256,
+        CipherSuite.TLS_RSA_WITH_AES_256_GCM_SHA384,
+    )
 
 
 class Browser(ABC):
@@ -51,9 +57,15 @@ class Browser(ABC):
     def database(self, home: Path) -> Path:
         """Where it keeps the roots that it trusts."""
 
-    def visit(self, url: str, root: Path, home: Path, screenshot: Path) -> None:
-        """Loads a page, trusting our root besides its own; PeerFailed if it does not come to an end."""
+    def visit(self, url: str, root: Path, home: Path, screenshot: Path, identity: Identity | None = None) -> None:
+        """Loads a page, trusting our root besides its own; PeerFailed if it does not come to an end.
+
+        `identity` is the client certificate that it has.
+        """
         self.trust(root, home)
+        if identity is not None:
+            database = f"sql:{self.database(home)}"
+            _nss("pk12util", "-i", str(identity.pkcs12_file), "-d", database, "-W", PASSWORD)
         command, env = self.command(url, home, screenshot)
         run(command, home, env)
 
@@ -61,8 +73,8 @@ class Browser(ABC):
         """Makes a new home in which the browser trusts a root."""
         database = self.database(home)
         database.mkdir(parents=True)
-        _certutil("-N", "-d", f"sql:{database}", "--empty-password")
-        _certutil("-A", "-d", f"sql:{database}", "-n", "glasslock interop root", "-t", "C,,", "-i", str(root))
+        _nss("certutil", "-N", "-d", f"sql:{database}", "--empty-password")
+        _nss("certutil", "-A", "-d", f"sql:{database}", "-n", "glasslock interop root", "-t", "C,,", "-i", str(root))
 
 
 def run(command: list[str], home: Path, env: Mapping[str, str]) -> str:
@@ -80,6 +92,7 @@ class Chromium(Browser):
         keys=frozenset({"rsa", "p256", "p384"}),
         compression=frozenset({"brotli"}),
         early_data=False,
+        client_certificate=False,  # only by a policy for the whole machine
     )
 
     def version(self) -> str:
@@ -121,6 +134,7 @@ class Firefox(Browser):
         keys=frozenset({"rsa", "p256", "p384", "p521"}),
         compression=frozenset({"zlib", "brotli", "zstd"}),
         early_data=True,
+        client_certificate=True,
     )
 
     def version(self) -> str:
@@ -136,7 +150,7 @@ class Firefox(Browser):
         return [*command, "--screenshot", str(screenshot), url], {"MOZ_CRASHREPORTER_DISABLE": "1"}
 
 
-# No traffic but to the page.
+# No traffic but to the page, and no questions.
 PREFERENCES = """\
 user_pref("app.normandy.enabled", false);
 user_pref("app.update.enabled", false);
@@ -149,6 +163,7 @@ user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("network.trr.mode", 5);
 user_pref("security.OCSP.enabled", 0);
+user_pref("security.default_personal_cert", "Select Automatically");
 user_pref("toolkit.telemetry.enabled", false);
 """
 
@@ -159,8 +174,8 @@ def _no_version(command: str) -> str:
     raise Unavailable(f"{command} does not tell its version")
 
 
-def _certutil(*arguments: str) -> None:
-    command = find("certutil", "Debian package libnss3-tools")
+def _nss(tool: str, *arguments: str) -> None:
+    command = find(tool, "Debian package libnss3-tools")
     run = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
     if run.returncode:
-        raise PeerFailed(f"certutil ended with status {run.returncode}: {run.stdout}{run.stderr}")
+        raise PeerFailed(f"{tool} ended with status {run.returncode}: {run.stdout}{run.stderr}")

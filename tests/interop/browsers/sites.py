@@ -17,8 +17,8 @@ from typing import Any
 from glasslock.errors import GlasslockError
 from glasslock.https import serving
 from glasslock.registry import CipherSuite, NamedGroup, ProtocolVersion
-from glasslock.tls import Credential, MemoryReplayGuard, ServerConfig, ServerConnection
-from glasslock.trace import HandshakeCompleted, MessageSent, Observer, TraceRecord
+from glasslock.tls import Credential, ServerConfig, ServerConnection
+from glasslock.trace import HandshakeCompleted, MessageReceived, MessageSent, Observer, TraceRecord
 
 from ..ends import End
 from ..features.base import END_OF_REQUEST
@@ -63,6 +63,11 @@ load("POST", "/report", JSON.stringify(report));
 </script>
 """
 
+HELLO = (
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nAccess-Control-Allow-Origin: *\r\n"
+    "Connection: {connection}\r\nContent-Length: 5\r\n\r\nhello"
+)
+
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
@@ -72,6 +77,7 @@ class Seen:
 
     handshakes: list[HandshakeCompleted] = field(default_factory=list)
     sent: list[int] = field(default_factory=list)  # the kinds of handshake messages
+    received: list[int] = field(default_factory=list)
 
     def observer_for(self, peer: tuple[str, int]) -> Observer:
         """For `serving`, which asks once for each connection."""
@@ -82,6 +88,8 @@ class Seen:
             self.handshakes.append(record)
         elif isinstance(record, MessageSent):
             self.sent.append(record.raw[0])
+        elif isinstance(record, MessageReceived):
+            self.received.append(record.raw[0])
 
 
 @dataclass
@@ -98,9 +106,9 @@ class FrontPage:
         body = await _body(receive)
         if scope["path"] == "/report":
             self.report = json.loads(body)
-            await _answer(send, b"", "text/plain")
+            await _reply(send, b"", "text/plain")
         else:
-            await _answer(send, self._page(scope["http_version"]), "text/html")
+            await _reply(send, self._page(scope["http_version"]), "text/html")
 
     def _page(self, http_version: str) -> bytes:
         done = self.seen.handshakes[-1]
@@ -117,7 +125,7 @@ class FrontPage:
 async def echo(scope: Mapping[str, Any], receive: Callable[[], Awaitable[Any]], send: Send) -> None:
     """Sends back what it got, to pages from anywhere."""
     if scope["type"] == "http":
-        await _answer(send, await _body(receive), "text/plain")
+        await _reply(send, await _body(receive), "text/plain")
 
 
 async def _body(receive: Callable[[], Awaitable[Any]]) -> bytes:
@@ -129,7 +137,7 @@ async def _body(receive: Callable[[], Awaitable[Any]]) -> bytes:
             return body
 
 
-async def _answer(send: Send, body: bytes, kind: str) -> None:
+async def _reply(send: Send, body: bytes, kind: str) -> None:
     headers = {"content-type": kind, "content-length": str(len(body)), "access-control-allow-origin": "*"}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": 200, "headers": pairs})
@@ -144,17 +152,14 @@ def echo_site(credential: Credential, engine: dict[str, Any], seen: Seen) -> Ite
 
 
 @contextlib.contextmanager
-def short_site(credential: Credential, seen: Seen) -> Iterator[str]:
-    """A site that ends each connection after one answer, so that the next one resumes; 0-RTT data are welcome."""
-    config = ServerConfig(
-        credentials=(credential,),
-        alpn_protocols=("http/1.1",),
-        max_early_data=16384,
-        replay_guard=MemoryReplayGuard(),
-        observer=seen.take,
-    )
+def small_site(credential: Credential, engine: dict[str, Any], seen: Seen, *, new_keys: bool = False) -> Iterator[str]:
+    """A site over HTTP/1.1 that ends each connection after one answer, so that the next one resumes.
+
+    With `new_keys`, it answers twice, and changes the keys of both sides before the first answer.
+    """
+    config = ServerConfig(credentials=(credential,), alpn_protocols=("http/1.1",), observer=seen.take, **engine)
     listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=_accept, args=(listener, config), daemon=True)
+    thread = threading.Thread(target=_accept, args=(listener, config, new_keys), daemon=True)
     thread.start()
     try:
         yield f"https://localhost:{listener.getsockname()[1]}/"
@@ -164,21 +169,25 @@ def short_site(credential: Credential, seen: Seen) -> Iterator[str]:
         thread.join()
 
 
-def _accept(listener: socket.socket, config: ServerConfig) -> None:
+def _accept(listener: socket.socket, config: ServerConfig, new_keys: bool) -> None:
     while True:
         try:
             sock = listener.accept()[0]
         except OSError:
             return
         # A browser opens connections in reserve: none of them may hold up the others.
-        threading.Thread(target=_answer_once, args=(sock, config), daemon=True).start()
+        threading.Thread(target=_answer, args=(sock, config, new_keys), daemon=True).start()
 
 
-def _answer_once(sock: socket.socket, config: ServerConfig) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nAccess-Control-Allow-Origin: *\r\n"
+def _answer(sock: socket.socket, config: ServerConfig, new_keys: bool) -> None:
     with contextlib.suppress(OSError, GlasslockError), End(ServerConnection(config), sock, []) as end:
         end.handshake()
-        end.pump_until(lambda: end.data.endswith(END_OF_REQUEST))
-        if end.data:
-            end.send(head + b"Connection: close\r\nContent-Length: 5\r\n\r\nhello")
+        for connection in ("keep-alive", "close") if new_keys else ("close",):
+            end.pump_until(lambda: end.data.endswith(END_OF_REQUEST))
+            if not end.data:
+                break
+            if connection == "keep-alive":
+                end.update_keys()
+            end.data.clear()
+            end.send(HELLO.format(connection=connection).encode())
         end.finish()
