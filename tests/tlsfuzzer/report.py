@@ -44,7 +44,8 @@ def report(servers: list[Server], results: list[Result], known: Known, revision:
     of = f" of tlsfuzzer {revision}" if revision else ""
     totals = (
         f"**{scripts} scripts{of} in {len(results)} runs: {passed:,} conversations passed, {failed:,} did not**, each "
-        f"for one of the {len(numbers)} reasons below. A conversation that is held again and again counts each time.\n"
+        f"for one of the {len(numbers)} reasons below. A conversation that is held again and again, some until chance "
+        "brings a rare case, counts each time.\n"
     )
     parts = [INTRODUCTION, totals]
     for server in servers:
