@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -19,6 +20,24 @@ class Result:
     seconds: float = 0.0
     problem: str = ""  # of the script or the server as a whole
     output: str = ""
+
+    def read(self, output: str, status: int) -> None:
+        """Takes what the script printed, and how it ended."""
+        self.output = output
+        counts = {name: int(n) for name, n in re.findall(r"^(PASS|XFAIL|FAIL|XPASS): (\d+)$", output, re.MULTILINE)}
+        if not counts:
+            self.problem = (output.strip().splitlines() or ["no output"])[-1]
+            return
+        # XFAIL: test-sslv2-connection.py tries SSL 2.0 and says itself that this must fail.
+        self.passed = counts["PASS"] + counts["XFAIL"]
+        _, _, failures = output.partition("\nFAILED:\n")
+        self.failed = [ast.literal_eval(line.strip()) for line in failures.splitlines() if line.startswith("\t")]
+        if counts["XPASS"]:
+            self.problem = f"{counts['XPASS']} conversations passed that must fail"
+        elif counts["FAIL"] != len(self.failed):
+            self.problem = f"{counts['FAIL']} conversations failed, but {len(self.failed)} are named"
+        elif bool(status) != bool(self.failed):
+            self.problem = f"it ended with status {status}"
 
     def says(self, conversation: str) -> list[str]:
         """What the script printed each time that the conversation failed."""

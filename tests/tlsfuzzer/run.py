@@ -10,7 +10,6 @@ is expected to fail does not, exactly as often as it says there, or if the serve
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import os
 import re
@@ -171,22 +170,11 @@ def play(python: str, checkout: Path, server: Server, run: str, port: int) -> Re
             timeout=TIMEOUT,
             check=False,
         )
-        result.output = done.stdout
+        result.read(done.stdout, done.returncode)
     except subprocess.TimeoutExpired as late:
-        result.output = (late.stdout or b"").decode(errors="replace")
+        result.read((late.stdout or b"").decode(errors="replace"), 1)
         result.problem = f"not finished after {TIMEOUT:.0f} seconds"
     result.seconds = time.monotonic() - begin
-    # XFAIL: test-sslv2-connection.py tries SSL 2.0 and says itself that this must fail.
-    counts = dict(re.findall(r"^(PASS|XFAIL): (\d+)$", result.output, re.MULTILINE))
-    if counts:
-        result.passed = sum(map(int, counts.values()))
-    elif not result.problem:
-        result.problem = (result.output.strip().splitlines() or ["no output"])[-1]
-    names = re.search(r"^FAIL: (\d+)$", result.output, re.MULTILINE)
-    _, _, failures = result.output.partition("\nFAILED:\n")
-    result.failed = [ast.literal_eval(line.strip()) for line in failures.splitlines() if line.startswith("\t")]
-    if names is not None and int(names[1]) != len(result.failed):
-        result.problem = f"{names[1]} conversations failed, but {len(result.failed)} are named"
     return result
 
 

@@ -47,6 +47,43 @@ def result(*failed: str, run: str = "test-a.py -d") -> Result:
     return Result("server", run, failed=list(failed), output=OUTPUT)
 
 
+def read(status: int, *names: str, **counts: int) -> Result:
+    """What comes of a script's last lines."""
+    numbers = {"PASS": 5, "XFAIL": 0, "FAIL": len(names), "XPASS": 0} | counts
+    summary = [f"{name}: {number}" for name, number in numbers.items()] + ["====="]
+    read = Result("server", "test-a.py")
+    read.read("\n".join([*summary, "FAILED:", *(f"\t{name!r}" for name in names), ""]), status)
+    return read
+
+
+def test_the_last_lines_of_a_script() -> None:
+    fine, failed = read(0), read(1, "old suite", "it's")
+    assert (fine.passed, fine.failed, fine.problem) == (5, [], "")
+    assert (failed.passed, failed.failed, failed.problem) == (5, ["old suite", "it's"], "")
+    assert read(0, XFAIL=3).passed == 8
+
+
+@pytest.mark.parametrize(
+    ("ended", "problem"),
+    [
+        (read(1, XPASS=1), "1 conversations passed that must fail"),
+        (read(1, "old suite", FAIL=2), "2 conversations failed, but 1 are named"),
+        (read(1), "it ended with status 1"),
+        (read(0, "old suite"), "it ended with status 0"),
+    ],
+)
+def test_an_end_that_does_not_fit(ended: Result, problem: str) -> None:
+    assert ended.problem == problem
+
+
+def test_a_script_that_breaks_off() -> None:
+    broken = result()
+    broken.read("Traceback (most recent call last):\nValueError: no key\n", 1)
+    assert broken.problem == "ValueError: no key"
+    broken.read("", 0)
+    assert broken.problem == "no output"
+
+
 def test_a_failure_that_is_explained() -> None:
     assert known().surprises(result("old suite")) == []
 
