@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from glasslock.errors import TLSError
 from glasslock.https import Site, serving
-from glasslock.tls import ClientConfig, ClientConnection
+from glasslock.tls import ClientConfig, ClientConnection, Data
 from glasslock.trust import ServerCertificateVerifier
 
 from .conftest import PATIENCE, Trust
@@ -53,6 +56,39 @@ def test_after_the_handshake(site: Site, trust: Trust, caplog: pytest.LogCapture
         with pytest.raises(TLSError) as told:
             client.receive_data(everything(sock))
         assert told.value.alert == BAD_RECORD_MAC
+    assert caplog.text == ""
+
+
+def test_in_the_middle_of_an_answer(trust: Trust, caplog: pytest.LogCaptureFixture) -> None:
+    """The application has not failed, so nobody says that it has."""
+    ended: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await receive()
+            await send({"type": "http.response.start", "status": 200})
+            for _ in range(5_000):
+                await send({"type": "http.response.body", "body": b"and so on ", "more_body": True})
+                await asyncio.sleep(0)
+            ended.append((await receive())["type"])
+
+    client = ClientConnection(ClientConfig(verifier=ServerCertificateVerifier(trust.store)), "localhost")
+    with serving(app, credentials=[trust.credential]) as site:
+        with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+            while not client.handshake_done:
+                sock.sendall(client.data_to_send())
+                client.receive_data(sock.recv(1 << 16))
+            client.send_data(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            sock.sendall(client.data_to_send())
+            while not any(isinstance(event, Data) for event in client.receive_data(sock.recv(1 << 16))):
+                pass
+            sock.sendall(bytes.fromhex("17 0303 0020") + bytes(32))
+            with contextlib.suppress(ConnectionResetError):
+                everything(sock)
+        until = time.monotonic() + PATIENCE
+        while not ended and time.monotonic() < until:
+            time.sleep(0.01)
+    assert ended == ["http.disconnect"]
     assert caplog.text == ""
 
 

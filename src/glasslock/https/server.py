@@ -28,7 +28,7 @@ from ..tls import Credential
 from ..trace import Observer
 from .accepting import ACCEPTED, Listener, listen
 from .loading import load_app
-from .telling import Telling
+from .telling import App, Message, Receive, Scope, Send, Telling
 
 # Given the peer's address, asked once per connection; None: nobody follows this one.
 ObserverFor = Callable[[tuple[str, int]], Observer | None]
@@ -85,11 +85,33 @@ async def serve_async(
         loop.set_exception_handler(_pass_over_peers)
         with contextlib.suppress(ssl.SSLError):  # of a connection that fails while hypercorn waits for the last ones
             await hypercorn.asyncio.serve(
-                cast(Any, Telling(application)), config, shutdown_trigger=stop.wait, mode="asgi"
+                cast(Any, _undisturbed(Telling(application))), config, shutdown_trigger=stop.wait, mode="asgi"
             )
     finally:
         for listener in listeners:
             listener.close()
+
+
+def _undisturbed(app: App) -> App:
+    """Keeps a peer's mistake out of an application that is answering: hypercorn would log it as a failure of the app.
+
+    The application hears of it as of every connection that ends: `receive` says `http.disconnect`.
+    """
+
+    async def undisturbed(scope: Scope, receive: Receive, send: Send) -> None:
+        gone = False
+
+        async def send_if_anyone_is_there(message: Message) -> None:
+            nonlocal gone
+            if not gone:
+                try:
+                    await send(message)
+                except ssl.SSLError:
+                    gone = True
+
+        await app(scope, receive, send_if_anyone_is_there)
+
+    return undisturbed
 
 
 def _pass_over_peers(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
