@@ -6,6 +6,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 
@@ -39,12 +40,16 @@ class Result:
         elif bool(status) != bool(self.failed):
             self.problem = f"it ended with status {status}"
 
-    def says(self, conversation: str) -> list[str]:
-        """What the script printed each time that the conversation failed."""
-        header = re.compile(rf'"?{re.escape(conversation)}"?( repeat \d+)? ?\.\.\.')
+    @cached_property
+    def told(self) -> dict[str, list[str]]:
+        """What the script printed each time that a conversation failed."""
+        found: dict[str, list[str]] = {}
         blocks = re.split(r"^(.+\.\.\.)$", self.output, flags=re.MULTILINE)
-        told = zip(blocks[1::2], blocks[2::2], strict=True)
-        return [text for title, text in told if header.fullmatch(title) and "Error while processing" in text]
+        for title, text in zip(blocks[1::2], blocks[2::2], strict=True):
+            name = re.fullmatch(r'"?(.*?)"?( repeat \d+)? ?\.\.\.', title)
+            if name is not None and "Error while processing" in text:
+                found.setdefault(name[1], []).append(text)
+        return found
 
 
 class Known:
@@ -56,7 +61,7 @@ class Known:
 
     def reason(self, result: Result, conversation: str) -> dict[str, Any] | None:
         """The entry that explains why a conversation failed; None if it failed in another way, or nobody knows."""
-        told = result.says(conversation)
+        told = result.told.get(conversation)
         for entry in self.entries:
             if (
                 any(fnmatchcase(result.run, glob) for glob in entry["runs"])
