@@ -133,6 +133,7 @@ def configuration(options: argparse.Namespace) -> ServerConfig:
         settings["groups"] = tuple(options.groups)
     if options.compression:
         settings["certificate_compression"] = tuple(options.compression)
+        settings["compress_certificates_above"] = 0
     if options.psk:
         identity, key, hash_name = options.psk
         settings["external_psks"] = (
