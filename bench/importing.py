@@ -19,7 +19,7 @@ from .peers import CannotDo
 
 STATEMENTS = {
     "ssl": "import ssl",
-    "glasslock": "import glasslock.tls",
+    "glasslock": "import glasslock.tls, glasslock.tls.handshake.client",  # which the first client loads
     "pyopenssl": "import OpenSSL.SSL",
     "pyrtls": "import pyrtls",
     "aioquic": "import aioquic.tls",

@@ -18,9 +18,7 @@ from ..errors import ConfigurationError
 from ..registry import Side
 from .config import ClientConfig, ServerConfig
 from .connection import Connection
-from .handshake.client import client_handshake
 from .handshake.post_handshake import request_client_certificate
-from .handshake.server import server_handshake
 from .protection import APPLICATION_DATA
 from .session import Session
 
@@ -42,6 +40,8 @@ class ClientConnection(Connection):
         early_data: bool = False,
         ech_configs: bytes = b"",
     ) -> None:
+        from .handshake.client import client_handshake  # a server never loads it, nor a client the server's
+
         super().__init__(config, Side.CLIENT)
         self._hs.agreed.server_name = server_name
         configs = None
@@ -74,6 +74,8 @@ class ServerConnection(Connection):
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config, Side.SERVER)
         self._server_config = config
+        from .handshake.server import server_handshake
+
         self._start(server_handshake(self._hs, config))
 
     def request_client_certificate(self) -> None:

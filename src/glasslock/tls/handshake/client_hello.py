@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -175,6 +174,8 @@ def host_name(server_name: str | None) -> str | None:
 def _is_address(name: str) -> bool:
     if ":" not in name and not name[-1:].isdigit():
         return False  # as nearly always, and much faster told so
+    import ipaddress
+
     try:
         ipaddress.ip_address(name)
     except ValueError:
