@@ -154,10 +154,7 @@ class Credential:
 
     def schemes(self, version: int) -> tuple[int, ...]:
         """The signature schemes this credential can use in a version, in order of preference."""
-        possible = schemes_of_key(self.key_kind, self.key_size, version)
-        if self.signature_schemes is None:  # then never with a broken hash, whatever the peer asks for (RFC 9155)
-            return tuple(scheme for scheme in possible if scheme not in BROKEN_SCHEMES)
-        return tuple(scheme for scheme in self.signature_schemes if scheme in possible)
+        return schemes_of_key(self.key_kind, self.key_size, version, self.signature_schemes)
 
     @property
     def can_decrypt(self) -> bool:

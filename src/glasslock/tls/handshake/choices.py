@@ -132,6 +132,27 @@ def from_config(config: ServerConfig, info: ClientHelloInfo) -> Credential | Non
         raise psk_unknown()
     if not config.credentials:
         raise ConfigurationError("the server has no certificate: give ServerConfig credentials")
+    for credential in config.credentials:
+        if _fits(credential, info):
+            return credential
+    return _next_best(config, info)
+
+
+def _fits(credential: Credential, info: ClientHelloInfo) -> bool:
+    """Whether there is nothing that another certificate could do better."""
+    return (
+        (info.server_name is None or credential.covers(info.server_name))
+        and credential.certificate_type in info.certificate_types
+        and signature_of(credential.key_kind) in info.signatures
+        and _on_known_curve(credential, info)
+        and _can_sign(credential, info)
+        and credential.suits_authorities(info.certificate_authorities)
+        and credential.chain_suits(info.certificate_schemes)
+    )
+
+
+def _next_best(config: ServerConfig, info: ClientHelloInfo) -> Credential | None:
+    """One that will do, or why there is none."""
     suited = [c for c in config.credentials if c.certificate_type in info.certificate_types]
     if not suited:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)

@@ -147,11 +147,18 @@ def suits(scheme: Scheme, kind: str, version: int) -> bool:
 
 
 @lru_cache(maxsize=64)
-def schemes_of_key(kind: str, size: int, version: int) -> tuple[int, ...]:
-    """Every scheme that a key can sign with, best first; `size` is the modulus of an RSA key in bytes."""
-    return tuple(
+def schemes_of_key(kind: str, size: int, version: int, wanted: tuple[int, ...] | None = None) -> tuple[int, ...]:
+    """Every scheme that a key signs with, best first; `size` is the modulus of an RSA key in bytes.
+
+    `wanted` are those that it should sign with. None: all but those with a broken hash, whatever a peer asks for
+    (RFC 9155).
+    """
+    possible = [
         scheme.id for scheme in SCHEMES.values() if suits(scheme, kind, version) and size >= scheme.minimum_rsa_bytes
-    )
+    ]
+    if wanted is None:
+        return tuple(scheme for scheme in possible if scheme not in BROKEN_SCHEMES)
+    return tuple(scheme for scheme in wanted if scheme in possible)
 
 
 class Signer(Protocol):
