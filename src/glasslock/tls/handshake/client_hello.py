@@ -308,19 +308,19 @@ def encode_hello(hs: Handshake, offer: Offer) -> bytes:
     hello = offer.hello
     if not offer.psks:
         return hello.encode()
-    now = hs.now()
-    hello.extensions[_E.PRE_SHARED_KEY] = write_psks(offer.psks, now)
-    raw = hello.encode()
-    truncated = raw[: -(2 + sum(1 + psk.binder_length for psk in offer.psks))]
-    binders = tuple(binder(hs, psk, truncated) for psk in offer.psks)
-    hello.extensions[_E.PRE_SHARED_KEY] = write_psks(offer.psks, now, binders)
-    return hello.encode()
+    psks = write_psks(offer.psks, hs.now())
+    hello.extensions[_E.PRE_SHARED_KEY] = psks
+    length = 2 + sum(1 + psk.binder_length for psk in offer.psks)
+    truncated = hello.encode()[:-length]
+    binders = ext.write_binders([binder(hs, psk, truncated) for psk in offer.psks])
+    hello.extensions[_E.PRE_SHARED_KEY] = psks[:-length] + binders
+    return truncated + binders
 
 
-def write_psks(psks: list[OfferedPsk], now: float, binders: tuple[bytes, ...] = ()) -> bytes:
-    """pre_shared_key; without `binders`, with zeros in their place."""
+def write_psks(psks: list[OfferedPsk], now: float) -> bytes:
+    """pre_shared_key with zeros in the place of the binders."""
     identities = tuple((psk.identity, psk.obfuscated_age(now)) for psk in psks)
-    return ext.write_offered_psks(identities, binders or tuple(bytes(psk.binder_length) for psk in psks))
+    return ext.write_offered_psks(identities, tuple(bytes(psk.binder_length) for psk in psks))
 
 
 def binder(hs: Handshake, psk: OfferedPsk, truncated_hello: bytes) -> bytes:

@@ -6,6 +6,7 @@ their form; a `write_…` function makes them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import pack
@@ -229,7 +230,12 @@ def read_offered_psks(data: bytes) -> OfferedPsks:
 
 def write_offered_psks(identities: tuple[tuple[bytes, int], ...], binders: tuple[bytes, ...]) -> bytes:
     first = b"".join([vector16(identity) + u32(age) for identity, age in identities])
-    return vector16(first) + vector16(b"".join([vector8(binder) for binder in binders]))
+    return vector16(first) + write_binders(binders)
+
+
+def write_binders(binders: Iterable[bytes]) -> bytes:
+    """The end of pre_shared_key, and so of the ClientHello."""
+    return vector16(b"".join([vector8(binder) for binder in binders]))
 
 
 # --- status_request and signed_certificate_timestamp (RFC 6066 section 8, RFC 6962) ---------------
