@@ -21,11 +21,10 @@ from ..tls import ClientConfig, ClientConnection, Connection, Credential, Server
 from ..tls.handshake.agreed import Agreed
 from ..trace import TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
-from .blocking import DEFAULT_TIMEOUT, both
-from .channel import READ_AHEAD, WRITE_CHUNK
+from .blocking import DEFAULT_TIMEOUT, LINGER, MOST_DISCARDED, both
+from .channel import READ_AHEAD, RECORD, WIRE_CHUNK, WRITE_CHUNK
 from .inbox import Inbox
 from .recorder import TraceRecorder
-from .transports import drop_unread
 
 
 class AsyncStream:
@@ -88,20 +87,41 @@ class AsyncStream:
         if not self.connection.handshake_done:
             await self.handshake()
         async with self._limited("the peer did not take what was sent to it"):
+            wire = memoryview(bytearray(WIRE_CHUNK if len(rest) > RECORD else 0))
             while rest:
-                self.connection.send_data(bytes(rest[:WRITE_CHUNK]))
+                await self._send(rest[:WRITE_CHUNK], wire)
                 rest = rest[WRITE_CHUNK:]
-                await self._flush()
+
+    async def _send(self, data: memoryview, wire: memoryview) -> None:
+        """One task at a time, and nobody else's bytes between: what is encrypted goes out in that order."""
+        async with self._wire:
+            sealed = self.connection.encrypt_into(data, wire) if wire else self.connection.encrypt(bytes(data))
+            await asyncio.get_running_loop().sock_sendall(self.socket, sealed)
 
     async def close(self) -> None:
         """Says close_notify if that can still be said within a second, and closes the socket."""
         self.timeout = min(1.0, self.timeout or 1.0)
         with contextlib.suppress(TLSError, OSError):
+            tickets_expected = self.connection.tickets_expected
             self.connection.close()
             async with self._limited("the peer did not take the end"):
                 await self._flush()
-        drop_unread(self.socket)
+            self.socket.shutdown(socket.SHUT_WR)
+            failure = self.connection.failure
+            if failure is not None and failure.alert is not None:
+                await self._discard(until_end=True, seconds=LINGER)
+            else:
+                await self._discard(seconds=self.timeout if tickets_expected else 0)
         self.socket.close()
+
+    async def _discard(self, *, until_end: bool = False, seconds: float) -> None:
+        """As `Stream` does it, and for the same reason."""
+        async with asyncio.timeout(seconds) as limit:
+            for _ in range(MOST_DISCARDED):
+                if not await asyncio.get_running_loop().sock_recv(self.socket, 1 << 16):
+                    break
+                if not until_end:
+                    limit.reschedule(0.0)
 
     async def __aenter__(self) -> AsyncStream:
         return self
@@ -125,10 +145,13 @@ class AsyncStream:
             raise self.connection.failure
         received = await asyncio.get_running_loop().sock_recv(self.socket, READ_AHEAD)
         try:
+            data = b""
             if received:
-                self._inbox.sort(self.connection.receive_data(received))
+                data = self.connection.decrypt(received)
             else:
                 self.connection.receive_eof()
+            self._inbox.sort(self.connection.take_events())
+            self._inbox.add(data)
         except TLSError:
             self._inbox.sort(self.connection.take_events())
             with contextlib.suppress(OSError):
@@ -177,7 +200,8 @@ async def open_stream(
     if config is None:
         config = ClientConfig(verifier=ServerCertificateVerifier(TrustStore.system()))
     recorder = TraceRecorder() if keep_trace else None
-    config = dataclasses.replace(config, observer=both(config.observer, recorder))
+    if recorder is not None:
+        config = dataclasses.replace(config, observer=both(config.observer, recorder))
     sock = await dial_async(host, port, observer=config.observer, timeout=timeout or DEFAULT_TIMEOUT)
     return await _shake_hands(sock, ClientConnection(config, server_name or host, session=session), timeout, recorder)
 
@@ -193,7 +217,8 @@ async def accept_stream(
     if isinstance(config, Credential):
         config = ServerConfig(credentials=(config,))
     recorder = TraceRecorder() if keep_trace else None
-    config = dataclasses.replace(config, observer=both(config.observer, recorder))
+    if recorder is not None:
+        config = dataclasses.replace(config, observer=both(config.observer, recorder))
     return await _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

@@ -25,10 +25,11 @@ from ..trace import Observer, TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
 from .channel import Channel
 from .recorder import TraceRecorder
-from .transports import SocketTransport, drop_unread
+from .transports import SocketTransport
 
 DEFAULT_TIMEOUT = 30.0  # seconds that a single operation may take
-_LINGER = 0.2  # seconds that a refused peer has to read why
+LINGER = 0.2  # seconds that a refused peer has to read why
+MOST_DISCARDED = 64  # reads
 
 
 class Stream:
@@ -94,6 +95,11 @@ class Stream:
         with self._telling("nothing came from the peer"):
             return self._channel.read(limit)
 
+    def recv_into(self, buffer: bytearray | memoryview) -> int:
+        """The same into a writable buffer; how many bytes. The fastest way to much data, with 256 KiB of room."""
+        with self._telling("nothing came from the peer"):
+            return self._channel.read_into(memoryview(buffer).cast("B"))
+
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """Sends all of it."""
         rest = memoryview(data).cast("B")
@@ -104,24 +110,32 @@ class Stream:
     def close(self) -> None:
         """Says close_notify if that can still be said within a second, and closes the socket.
 
-        Does not wait for the peer's.
+        Does not wait for the peer's; but a client that has only sent waits for the tickets, or they would reset it.
         """
         self.timeout = min(1.0, self.timeout or 1.0)
         with contextlib.suppress(TLSError, OSError):
+            tickets_expected = self.connection.tickets_expected
             self._channel.close()
+            self.socket.shutdown(socket.SHUT_WR)
             failure = self.connection.failure
             if failure is not None and failure.alert is not None:
-                self._linger()
-        drop_unread(self.socket)
+                self._discard(until_end=True, seconds=LINGER)
+            else:
+                self._discard(seconds=self.timeout if tickets_expected else 0)
         self.socket.close()
 
-    def _linger(self) -> None:
-        """Closing a socket with bytes unread resets it, and the alert that we sent may be lost with that."""
-        self.socket.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + _LINGER
-        for _ in range(64):
-            if not self._transport.recv(1 << 14, deadline):
+    def _discard(self, *, until_end: bool = False, seconds: float) -> None:
+        """Takes what nobody will read, and waits so long for the first of it or for the end.
+
+        A socket that is closed with bytes unread, or to which bytes come later, resets the connection; what was sent
+        last, data or an alert, may be lost then.
+        """
+        deadline = time.monotonic() + seconds
+        for _ in range(MOST_DISCARDED):
+            if not self._transport.recv(1 << 16, deadline):
                 break
+            if not until_end:
+                deadline = 0.0
 
     def __enter__(self) -> Stream:
         return self
@@ -169,7 +183,8 @@ def connect(
     if config is None:
         config = ClientConfig(verifier=ServerCertificateVerifier(TrustStore.system()))
     recorder = TraceRecorder() if keep_trace else None
-    config = dataclasses.replace(config, observer=both(config.observer, recorder))
+    if recorder is not None:
+        config = dataclasses.replace(config, observer=both(config.observer, recorder))
     sock = dial(host, port, observer=config.observer, timeout=timeout or DEFAULT_TIMEOUT)
     return _shake_hands(sock, ClientConnection(config, server_name or host, session=session), timeout, recorder)
 
@@ -185,7 +200,8 @@ def accept(
     if isinstance(config, Credential):
         config = ServerConfig(credentials=(config,))
     recorder = TraceRecorder() if keep_trace else None
-    config = dataclasses.replace(config, observer=both(config.observer, recorder))
+    if recorder is not None:
+        config = dataclasses.replace(config, observer=both(config.observer, recorder))
     return _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

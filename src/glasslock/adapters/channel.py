@@ -17,16 +17,24 @@ import contextlib
 import threading
 import time
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol, TypeVar
 
 from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
-from ..tls.protection import HEADER_LENGTH
+from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .inbox import Inbox
+from .transports import SocketTransport
 
-WRITE_CHUNK = 1 << 16  # bytes that one write on a socket encrypts at most: four records
+R = TypeVar("R")
+
+# Buffers of up to 128 KiB come from the heap; the memory of larger ones is mapped anew, page by page, every time.
+RECORD = 1 << 14  # bytes of data that one record holds at most
+WRITE_CHUNK = 7 * RECORD  # bytes that one write on a socket encrypts at most
+WIRE_CHUNK = WRITE_CHUNK + 7 * OVERHEAD_13  # bytes of the records that they make
 _PATIENCE = 0.2  # seconds to look for what a peer said before it hung up
-READ_AHEAD = 1 << 17  # bytes taken off the wire at once, where reading ahead is allowed
+READ_AHEAD = 7 * RECORD  # bytes taken off the wire at once, where reading ahead is allowed
 _MAX_RECORD = (1 << 14) + 2048  # bytes of the longest body that either version allows
 
 
@@ -80,6 +88,8 @@ class Channel:
         self._writer = threading.Lock()
         self._wire = threading.Lock()
         self._state = threading.RLock()
+        self._wire_out: bytearray | None = None  # records of a long write, while it lasts
+        self._wire_in: bytearray | None = None  # records that are read into the user's buffer, while many come
         self._partial = b""  # a record of which the rest is still under way
         self._unsent: deque[memoryview] = deque()
         self._closed = False
@@ -99,9 +109,13 @@ class Channel:
         return bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
 
     def read_into(self, buffer: memoryview) -> int:
-        """The same into a writable buffer of bytes; returns how many."""
+        """The same into a writable buffer of bytes; returns how many. Much data is best read with 256 KiB of room."""
         if not buffer:
             return 0
+        if len(buffer) > 2 * RECORD and isinstance(self._transport, SocketTransport):
+            count = self._decrypt_into(buffer, self._transport)
+            if count:
+                return count
         count = 0
         for chunk in self._next_chunks(len(buffer)):
             buffer[count : count + len(chunk)] = chunk
@@ -122,14 +136,13 @@ class Channel:
             if self._closed:
                 raise TLSError(None, "protocol-is-shutdown", "nothing can be sent after close_notify")
             if not self._committed:
-                chunk = bytes(data if self._whole_writes else data[:WRITE_CHUNK])
-                with self._state:
-                    self.connection.send_data(chunk)
-                self._committed = len(chunk)
+                self._committed = self._encrypt(data if self._whole_writes else data[:WRITE_CHUNK])
             elif self._committed > len(data):
                 raise ConfigurationError("a write that was cut short must be repeated with the same data")
             self._flush(deadline)
             taken, self._committed = self._committed, 0
+            if taken == len(data):
+                self._wire_out = None
             return taken
 
     def shutdown(self) -> None:
@@ -183,6 +196,27 @@ class Channel:
                 self._pull(deadline)
             return self.inbox.take(limit)
 
+    def _decrypt_into(self, buffer: memoryview, transport: SocketTransport) -> int:
+        """Decrypts what comes off the wire right into the user's buffer; 0 if data is waiting that came before."""
+        deadline = self._deadline()
+        with self._reader:
+            self._handshake(deadline)
+            while not self.inbox.pending and not self.connection.peer_closed:
+                self._raise_failure()
+                self._wire_in = self._wire_in or bytearray(READ_AHEAD)
+                wire = memoryview(self._wire_in)[: len(buffer) - RECORD]
+                try:
+                    received = self._from_wire(partial(transport.recv_into, wire))
+                except WantRead:
+                    del wire
+                    self._wire_in = None  # who waits, maybe for long, needs no memory
+                    transport.wait_to_read(deadline)
+                    continue
+                count = self._take_in(wire[:received], deadline, buffer)
+                if count:
+                    return count
+        return 0
+
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
         if connection.handshake_done:
@@ -204,20 +238,28 @@ class Channel:
     def _pull(self, deadline: float | None) -> None:
         """Takes from the wire once, and hands it to the engine, which remembers what was wrong with it."""
         received = self._receive_record(deadline) if self._record_by_record else self._receive(READ_AHEAD, deadline)
+        self._take_in(received, deadline)
+
+    def _take_in(self, received: bytes | memoryview, deadline: float | None, buffer: memoryview | None = None) -> int:
+        """Data goes to `buffer`, or else to the inbox; how many bytes went to the buffer."""
+        data, count = b"", 0
         with self._state:
             try:
-                if received:
-                    events = self.connection.receive_data(received)
-                else:
+                if not received:
                     self.connection.receive_eof()
-                    events = []
+                elif buffer is not None and isinstance(received, memoryview):
+                    count = self.connection.decrypt_into(received, buffer)
+                else:
+                    data = self.connection.decrypt(bytes(received))
             except TLSError:
-                events = self.connection.take_events()
-            self.inbox.sort(events)
+                pass  # it stays in `failure`
+            self.inbox.sort(self.connection.take_events())
+            self.inbox.add(data)
         if self.connection.failure is not None:
             self._say_why()
         else:
             self._flush_in_passing(deadline)
+        return count
 
     def hear_why(self) -> None:
         """A peer that takes no more may have said why before: looks at what is there."""
@@ -227,8 +269,11 @@ class Channel:
                 self._pull(deadline)
 
     def _receive(self, limit: int, deadline: float | None) -> bytes:
+        return self._from_wire(partial(self._transport.recv, limit, deadline))
+
+    def _from_wire(self, receive: Callable[[], R]) -> R:
         try:
-            return self._transport.recv(limit, deadline)
+            return receive()
         except BlockingIOError:
             raise WantRead from None
         except TimeoutError:
@@ -261,6 +306,16 @@ class Channel:
                 raise TimeoutError
 
     # --- out
+
+    def _encrypt(self, data: memoryview) -> int:
+        """Makes records of the data and queues them; how many bytes of data that was."""
+        with self._state:
+            if len(data) <= RECORD or self._whole_writes:
+                self._unsent.append(memoryview(self.connection.encrypt(bytes(data))))
+            else:
+                self._wire_out = self._wire_out or bytearray(WIRE_CHUNK)
+                self._unsent.append(self.connection.encrypt_into(data, memoryview(self._wire_out)))
+        return len(data)
 
     def _deadline(self) -> float | None:
         timeout = self._transport.timeout()

@@ -26,6 +26,11 @@ class Inbox:
         """Bytes that can be read at once."""
         return sum(len(chunk) for chunk in self._chunks)
 
+    def add(self, data: bytes) -> None:
+        """Decrypted bytes, to be read after those that are there."""
+        if data:
+            self._chunks.append(memoryview(data))
+
     def take(self, limit: int) -> list[memoryview]:
         """What is there, at most `limit` bytes."""
         chunks = []
@@ -42,7 +47,7 @@ class Inbox:
         """Takes in what the connection reported."""
         for event in events:
             if isinstance(event, Data):
-                self._chunks.append(memoryview(event.data))
+                self.add(event.data)
             elif isinstance(event, TicketReceived):
                 self.session = event.session
             elif isinstance(event, CertificateDeclined) and self._require_certificate:

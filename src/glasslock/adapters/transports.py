@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket
-import contextlib
 import selectors
 import socket
 import ssl
@@ -11,8 +10,6 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
-
-MAX_UNREAD = 16  # times that 64 KiB are dropped before a close
 
 
 class SocketTransport:
@@ -33,6 +30,14 @@ class SocketTransport:
             except BlockingIOError:
                 wait(self.socket, selectors.EVENT_READ, deadline)
 
+    def recv_into(self, buffer: memoryview) -> int:
+        """What is there, into a buffer; how many bytes that was. BlockingIOError if there is nothing now."""
+        return self.socket.recv_into(buffer)
+
+    def wait_to_read(self, deadline: float | None) -> None:
+        """Until there is something, or the end."""
+        wait(self.socket, selectors.EVENT_READ, deadline)
+
     def send(self, data: memoryview, deadline: float | None) -> int:
         while True:
             try:
@@ -44,25 +49,19 @@ class SocketTransport:
         return self.seconds
 
 
+# poll takes one system call where epoll takes four; Windows has neither.
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
 def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
     """Until the socket is ready; TimeoutError when the deadline has passed."""
-    with selectors.DefaultSelector() as selector:
+    remaining = None if deadline is None else deadline - time.monotonic()
+    if remaining is not None and remaining <= 0:
+        raise TimeoutError
+    with _Selector() as selector:
         selector.register(sock, event)
-        remaining = None if deadline is None else deadline - time.monotonic()
-        if (remaining is not None and remaining <= 0) or not selector.select(remaining):
+        if not selector.select(remaining):
             raise TimeoutError
-
-
-def drop_unread(sock: socket.socket) -> None:
-    """Reads what is there and nobody asked for, a server's tickets above all, before the socket is closed.
-
-    Closing over unread bytes resets the connection, and takes back what was sent and did not arrive yet.
-    """
-    with contextlib.suppress(OSError):
-        sock.setblocking(False)
-        for _ in range(MAX_UNREAD):
-            if not sock.recv(1 << 16):
-                break
 
 
 class BorrowedSocket:

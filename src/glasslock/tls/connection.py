@@ -89,6 +89,22 @@ class Connection(ShortWay):
         return self._received_close
 
     @property
+    def tickets_expected(self) -> bool:
+        """Whether we are a client to whom the server has said nothing yet since the handshake, though we sent data.
+
+        With TLS 1.3 its tickets are on their way then: the first thing that it sends once it has our Finished.
+        """
+        reading, writing = self._reader.protection, self._writer.protection
+        return (
+            self._side is Side.CLIENT
+            and self._hs.application_data
+            and isinstance(reading, Protection13)
+            and reading.sequence == 0
+            and writing is not None
+            and writing.sequence > 0
+        )
+
+    @property
     def buffered(self) -> int:
         """Bytes that were fed and wait for the rest of their record."""
         return self._reader.buffered
@@ -116,8 +132,7 @@ class Connection(ShortWay):
         if (
             hs.application_data
             and hs.observer is None
-            and not (self._received_close or self._canceled or hs.authenticating)
-            and not (reader.buffered or reader.mid_message)
+            and not (self._received_close or self._canceled or hs.authenticating or reader.mid_message)
             and self._undecided is None
             and isinstance(reader.protection, Protection13)
         ):
@@ -183,7 +198,7 @@ class Connection(ShortWay):
             else:
                 raise unexpected("unknown-record-type", f"a protected record of the unknown type {content_type}")
         self._flush()
-        if content_type == APPLICATION_DATA and fragment:
+        if content_type == APPLICATION_DATA and fragment and not reader.buffered:
             reader.short = self._key_to_open()
 
     def _flush(self) -> None:

@@ -188,16 +188,29 @@ class RecordReader:
         """How many bytes wait for the rest of their record, or to be looked at."""
         return len(self._buffer) - self._position
 
-    @property
-    def missing(self) -> int:
-        """How many bytes the record that has begun still lacks; of its header first."""
-        buffered = len(self._buffer) - self._position
-        if not buffered:
-            return 0
-        if buffered < HEADER_LENGTH:
-            return HEADER_LENGTH - buffered
-        header = self._buffer[self._position : self._position + HEADER_LENGTH]
-        return max(0, HEADER_LENGTH + (header[3] << 8 | header[4]) - buffered)
+    def begin(self, data: memoryview) -> bool:
+        """Keeps the beginning of a record of data, if that is all there is; for `complete`."""
+        if len(data) >= HEADER_LENGTH:
+            length = data[3] << 8 | data[4]
+            whole = len(data) >= HEADER_LENGTH + length
+            if whole or data[0] != APPLICATION_DATA or length > MAX_CIPHERTEXT_13:
+                return False
+        self._buffer, self._position = bytes(data), 0
+        return True
+
+    def complete(self, data: memoryview) -> tuple[bytes, memoryview]:
+        """The record that has begun, if `data` has the rest of it, and what follows; b"" if it has not."""
+        begun = bytes(self._buffer[self._position :])
+        header = b"".join((begun[:HEADER_LENGTH], data[: max(0, HEADER_LENGTH - len(begun))]))
+        if len(header) == HEADER_LENGTH:
+            missing = HEADER_LENGTH + (header[3] << 8 | header[4]) - len(begun)
+            if 0 < missing <= len(data):
+                return b"".join((begun, data[:missing])), data[missing:]
+        return b"", data
+
+    def forget(self) -> None:
+        """What had begun was dealt with."""
+        self._buffer, self._position = b"", 0
 
     def takes_the_short_way(self, data: Content) -> bool:
         """Whether this looks like one whole record of data; remembers its header, which all like it have."""

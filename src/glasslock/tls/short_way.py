@@ -95,21 +95,25 @@ class ShortWay(ABC):
         data is raised by the next call. Both arguments are views of bytes.
         """
         reader, received = self._reader, 0
-        while reader.short is None and data and (missing := reader.missing):
-            received += self._receive_into(data[:missing], buffer)
-            data = data[missing:]
         key = reader.short or self._key_to_open()
         if key is not None:
-            used, count = key.open_into(data, buffer[received:] if received else buffer)
-            received += count
-            if count and reader.short is None:
-                reader.short = key
+            if reader.buffered:
+                record, rest = reader.complete(data)
+                used, received = key.open_into(memoryview(record), buffer)
+                if used:
+                    reader.forget()
+                    data = rest
+            if not reader.buffered:
+                used, count = key.open_into(data, buffer[received:] if received else buffer)
+                received += count
+                data = data[used:]
+            if received and reader.short is None:
                 reader.note_progress()
                 self._warnings = 0
                 self._hs.data_received += 1
-            if used == len(data):
+            if not reader.buffered and (not data or reader.begin(data)):
+                reader.short = None if data else key
                 return received
-            data = data[used:]
         try:
             return received + self._receive_into(data, buffer[received:])
         except GlasslockError:
