@@ -18,6 +18,9 @@ ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = {"dev": ["tool", "server", "compression", "redis", "dev"], "interop": ["interop"], "bench": ["bench"]}
 
+# Extras are named where they are meant: pip takes `x[y]` for something else than a pinned `x`.
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]*(\[[a-z0-9, -]+\])?")
+
 
 def locked_requirements(lock: str) -> list[str]:
     """Each requirement of a lock on one line, its hashes included, comments left out."""
@@ -38,7 +41,7 @@ def test_lock_names_no_address(lock: str) -> None:
 def test_lock_pins_and_hashes_everything(lock: str) -> None:
     requirements = locked_requirements(lock)
     assert requirements
-    pin = re.compile(r"[a-z0-9][a-z0-9.-]*==[^\s;]+( ; [^=].*?)?( +--hash=sha256:[0-9a-f]{64})+ *")
+    pin = re.compile(rf"{NAME.pattern}==[^\s;]+( ; [^=].*?)?( +--hash=sha256:[0-9a-f]{{64}})+ *")
     assert [line for line in requirements if not pin.fullmatch(line)] == []
 
 
@@ -46,8 +49,8 @@ def test_lock_pins_and_hashes_everything(lock: str) -> None:
 def test_lock_satisfies_the_project(lock: str) -> None:
     pins = {}
     for line in locked_requirements(lock):
-        name, version = line.split()[0].split("==")
-        pins[canonicalize_name(name)] = version
+        name, _, rest = line.partition("==")
+        pins[canonicalize_name(name.partition("[")[0])] = rest.split()[0]
     extras = PROJECT["project"]["optional-dependencies"]
     wanted = PROJECT["project"]["dependencies"] + [text for extra in LOCKS[lock] for text in extras[extra]]
     for text in wanted:
