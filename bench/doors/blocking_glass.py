@@ -20,10 +20,11 @@ class Door:
 
     def serve(self, listener: socket.socket, connections: int) -> None:
         """Reads whatever each visitor sends to its end."""
+        buffer = bytearray(READ)
         for _ in range(connections):
             accepted, _address = listener.accept()
             with accept(accepted, self.server) as stream:
-                while stream.recv(READ):
+                while stream.recv_into(buffer):
                     pass
 
     def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
