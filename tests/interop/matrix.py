@@ -41,7 +41,8 @@ the browsers, and in both directions with [tlsfuzzer](tlsfuzzer.md).
 
 BROWSERS_HEAD = """\
 A page over HTTP/2, and from it one site for each line: uploads 100,000 bytes, gets them back, compares. The browsers
-are on their own defaults, with our root among those that they trust; our side alone is held to what the line names.
+are on their own defaults, with our root among those that they trust, and in Chromium 0-RTT switched on; our side alone
+is held to what the line names.
 The front page has to come over TLS 1.3 with X25519MLKEM768, without a retry, and be a secure context.
 Over HTTP/1.1 go the suites with RSA key transport, which HTTP/2 forbids; resumption and 0-RTT, three requests each on a
 connection of its own; and KeyUpdate, two requests on one, before whose first answer we change our keys and ask for the

@@ -91,7 +91,7 @@ class Chromium(Browser):
         groups=frozenset({NamedGroup.X25519MLKEM768, NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1}),
         keys=frozenset({"rsa", "p256", "p384"}),
         compression=frozenset({"brotli"}),
-        early_data=False,
+        early_data=True,
         client_certificate=False,  # only by a policy for the whole machine
     )
 
@@ -114,6 +114,7 @@ class Chromium(Browser):
     def _quietly(self, home: Path) -> list[str]:
         without = ("gpu", "quic", "background-networking", "component-update", "sync", "extensions")
         command = [self._command, "--headless", "--no-sandbox", "--no-first-run", f"--user-data-dir={home / 'profile'}"]
+        command.append("--enable-features=EnableTLS13EarlyData")
         return command + [f"--disable-{what}" for what in without]
 
 
