@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import socket
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
@@ -201,7 +200,7 @@ async def open_stream(
         config = ClientConfig(verifier=ServerCertificateVerifier(TrustStore.system()))
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
-        config = dataclasses.replace(config, observer=both(config.observer, recorder))
+        config = config.observed_by(both(config.observer, recorder))
     sock = await dial_async(host, port, observer=config.observer, timeout=timeout or DEFAULT_TIMEOUT)
     return await _shake_hands(sock, ClientConnection(config, server_name or host, session=session), timeout, recorder)
 
@@ -218,7 +217,7 @@ async def accept_stream(
         config = ServerConfig(credentials=(config,))
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
-        config = dataclasses.replace(config, observer=both(config.observer, recorder))
+        config = config.observed_by(both(config.observer, recorder))
     return await _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

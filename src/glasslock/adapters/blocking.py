@@ -11,7 +11,6 @@ What goes wrong is an exception of glasslock's own family, with everything that 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -184,7 +183,7 @@ def connect(
         config = ClientConfig(verifier=ServerCertificateVerifier(TrustStore.system()))
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
-        config = dataclasses.replace(config, observer=both(config.observer, recorder))
+        config = config.observed_by(both(config.observer, recorder))
     sock = dial(host, port, observer=config.observer, timeout=timeout or DEFAULT_TIMEOUT)
     return _shake_hands(sock, ClientConnection(config, server_name or host, session=session), timeout, recorder)
 
@@ -201,7 +200,7 @@ def accept(
         config = ServerConfig(credentials=(config,))
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
-        config = dataclasses.replace(config, observer=both(config.observer, recorder))
+        config = config.observed_by(both(config.observer, recorder))
     return _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

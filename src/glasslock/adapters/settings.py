@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..errors import ConfigurationError
 from ..registry import ProtocolVersion
@@ -18,7 +18,9 @@ from ..tls.config import DEFAULT_SUITES_12, DEFAULT_SUITES_13, ClientHelloInfo, 
 from ..trace import Observer
 from ..trust import ClientCertificateVerifier, Policy, ServerCertificateVerifier, TrustStore
 from ..views.keylog import KeyLogFile
+from .blocking import both
 
+T = TypeVar("T")
 ObserverFor = Callable[[Any], Observer | None]  # given the SSLObject or SSLSocket
 
 
@@ -42,12 +44,24 @@ class Settings:
     verifier: PeerVerifier | None = None
     await_close_notify: bool = True  # whether unwrap() waits for the peer's: RFC 9846 section 6.1 leaves it open
     engine: dict[str, Any] = field(default_factory=dict)
+    # what was made of all that last, and of what; see `again`
+    _made: dict[type, tuple[object, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def store(self) -> TrustStore:
         """Whom the context believes: `trust_store`, or else everything that was loaded."""
         if self.trust_store is not None:
             return self.trust_store
-        return self.stores[0] if len(self.stores) == 1 else TrustStore.merged(*self.stores)
+        if len(self.stores) == 1:
+            return self.stores[0]
+        return self.again(TrustStore, list(self.stores), lambda: TrustStore.merged(*self.stores))
+
+    def again(self, kind: type[T], facts: object, make: Callable[[], T]) -> T:
+        """What `make` makes of these facts: the same object for every connection, as long as they are the same."""
+        known, made = self._made.get(kind, (None, None))
+        if made is None or known != facts:
+            made = make()
+            self._made[kind] = facts, made
+        return cast(T, made)
 
     def key_log(self, path: str | None) -> KeyLog | None:
         """The writer of `keylog_filename`, opened once."""
@@ -64,7 +78,7 @@ _OPENSSL_TICKETS = 2  # OpenSSL's default; one is enough for one later connectio
 
 def client_config(context: ssl.SSLContext, settings: Settings, observer: Observer | None) -> ClientConfig:
     """What a client with this context offers and insists on. ConfigurationError if that cannot be."""
-    values = _common(context, settings, observer)
+    values = _common(context, settings)
     values |= {
         "verifier": _server_verifier(context, settings),
         "credentials": tuple(settings.credentials.values()),
@@ -72,7 +86,9 @@ def client_config(context: ssl.SSLContext, settings: Settings, observer: Observe
         "session_tickets": not context.options & ssl.OP_NO_TICKET,
         "require_secure_renegotiation": not context.options & _LEGACY_SERVER_CONNECT,
     }
-    return ClientConfig(**values | settings.engine)
+    values |= settings.engine
+    config = settings.again(ClientConfig, values, lambda: ClientConfig(**values))
+    return config if observer is None else config.observed_by(both(config.observer, observer))
 
 
 def server_config(
@@ -83,10 +99,9 @@ def server_config(
 ) -> ServerConfig:
     """What a server with this context accepts. ConfigurationError if that cannot be."""
     options = context.options
-    values = _common(context, settings, observer)
+    values = _common(context, settings)
     values |= {
         "credentials": tuple(settings.credentials.values()),
-        "choose_credential": choose,
         "prefer_own_order": bool(options & ssl.OP_CIPHER_SERVER_PREFERENCE),
         "ticket_keys": None if options & ssl.OP_NO_TICKET else settings.ticket_keys,
         "tickets": 1 if context.num_tickets == _OPENSSL_TICKETS else context.num_tickets,
@@ -95,16 +110,19 @@ def server_config(
         values["client_verifier"] = _client_verifier(context, settings)
         values["ask_in_handshake"] = not context.post_handshake_auth
         values["require_client_certificate"] = values["ask_in_handshake"] and context.verify_mode == ssl.CERT_REQUIRED
-    return ServerConfig(**values | settings.engine)
+    values |= settings.engine
+    config = settings.again(ServerConfig, values, lambda: ServerConfig(**values))
+    if config.choose_credential is None:
+        config = config.choosing(choose)
+    return config if observer is None else config.observed_by(both(config.observer, observer))
 
 
-def _common(context: ssl.SSLContext, settings: Settings, observer: Observer | None) -> dict[str, Any]:
+def _common(context: ssl.SSLContext, settings: Settings) -> dict[str, Any]:
     found: dict[str, Any] = {
         "versions": versions(context),
         "cipher_suites": _cipher_suites(context, settings),
         "alpn_protocols": settings.alpn_protocols,
         "key_log": settings.key_log(context.keylog_filename),
-        "observer": observer,
     }
     if settings.group is not None:
         found["groups"] = (settings.group,)
@@ -152,11 +170,19 @@ def _server_verifier(context: ssl.SSLContext, settings: Settings) -> PeerVerifie
         return settings.verifier
     if context.verify_mode == ssl.CERT_NONE:
         return DangerousAcceptAnyCertificate()
-    return ServerCertificateVerifier(settings.store(), policy=_policy(context, any_name=not context.check_hostname))
+    store, policy = settings.store(), _policy(context, any_name=not context.check_hostname)
+    return settings.again(
+        ServerCertificateVerifier, (store, policy), lambda: ServerCertificateVerifier(store, policy=policy)
+    )
 
 
 def _client_verifier(context: ssl.SSLContext, settings: Settings) -> PeerVerifier:
-    return settings.verifier or ClientCertificateVerifier(settings.store(), policy=_policy(context, any_name=False))
+    if settings.verifier is not None:
+        return settings.verifier
+    store, policy = settings.store(), _policy(context, any_name=False)
+    return settings.again(
+        ClientCertificateVerifier, (store, policy), lambda: ClientCertificateVerifier(store, policy=policy)
+    )
 
 
 def _policy(context: ssl.SSLContext, *, any_name: bool) -> Policy:

@@ -87,7 +87,7 @@ def visit(
     if config is None:
         config = ClientConfig(verifier=ServerCertificateVerifier(trust_store or TrustStore.system()))
     if observer is not None:
-        config = dataclasses.replace(config, observer=observer)
+        config = config.observed_by(observer)
     target = parse_url(url)
     asked = {"accept": "*/*", "accept-encoding": accepted(), "user-agent": "glasslock"} | dict(headers or {})
     with httpx.Client(

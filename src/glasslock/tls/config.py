@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from ..errors import ConfigurationError
 from ..registry import (
@@ -180,6 +180,17 @@ class Config:
         if self.record_size_limit is not None and not 64 <= self.record_size_limit <= (1 << 14) + 1:
             raise ConfigurationError("record_size_limit must be between 64 and 16385 bytes (RFC 8449)")
 
+    def observed_by(self, observer: Observer | None) -> Self:
+        """The same for a connection that this one observes."""
+        return self._with(observer=observer)
+
+    def _with(self, **changes: object) -> Self:
+        """A copy with changes that nothing else follows from, so that nothing is checked or worked out again."""
+        _ = self.suites_13, self.suites_12  # which every connection needs
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__, **changes)
+        return made
+
     def suites(self, version: int) -> tuple[int, ...]:
         """Our cipher suites of one version, in order of preference."""
         return self.suites_13 if version >= ProtocolVersion.TLS_1_3 else self.suites_12
@@ -343,6 +354,10 @@ class ServerConfig(Config):
             raise ConfigurationError("require_client_certificate needs a client_verifier")
         if self.require_client_certificate and not self.ask_in_handshake:
             raise ConfigurationError("require_client_certificate means that clients are asked in the handshake")
+
+    def choosing(self, choose: Callable[[ClientHelloInfo], Credential | None]) -> Self:
+        """The same for a connection whose certificate this one chooses."""
+        return self._with(choose_credential=choose)
 
     @property
     def asks_clients(self) -> bool:
