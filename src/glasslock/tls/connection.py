@@ -22,12 +22,13 @@ from ..trace import Step
 from .config import Config, ServerConfig
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
-from .handshake.context import FOR_CHANGE_CIPHER_SPEC, Handshake, Question, Script, Wait
+from .handshake.context import FOR_CHANGE_CIPHER_SPEC, Handshake, HandshakeScript, Question, Script, Wait
 from .handshake.incoming import IncomingMessages
 from .handshake.post_handshake import send_key_update
 from .keys.key_schedule import export
 from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
+from .keys.transcript import ENDED
 from .protection import APPLICATION_DATA, Content, Protection13, unexpected
 from .record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, RecordReader, RecordWriter
 from .short_way import ShortWay
@@ -35,6 +36,20 @@ from .short_way import ShortWay
 
 class Connection(ShortWay):
     """What client and server connections have in common; make one of these, not this."""
+
+    __slots__ = (
+        "_canceled",
+        "_change_cipher_specs",
+        "_config",
+        "_failure",
+        "_messages",
+        "_received_close",
+        "_script",
+        "_sent_close",
+        "_side",
+        "_undecided",
+        "_waiting",
+    )
 
     def __init__(self, config: Config, side: Side) -> None:
         self._config = config
@@ -45,7 +60,7 @@ class Connection(ShortWay):
         self._writer.max_fragment = config.max_fragment
         self._messages = IncomingMessages(config.limits)
         self._hs = Handshake(config, side, self._reader, self._writer, self._messages)
-        self._script: Script  # set by `_start`; it goes on until the connection ends
+        self._script: Script | HandshakeScript  # set by `_start`; it goes on until the connection ends
         self._waiting: Wait | Question | None = None
         self._undecided: Question | None = None  # the same, while it is for somebody outside to answer
         self._change_cipher_specs = 0
@@ -295,7 +310,7 @@ class Connection(ShortWay):
 
     # --- the script
 
-    def _start(self, script: Script) -> None:
+    def _start(self, script: HandshakeScript) -> None:
         """Up to the first wait: no peer has had a say yet, so what goes wrong here is the caller's to hear as it is."""
         self._script = script
         self._resume(None)
@@ -304,7 +319,13 @@ class Connection(ShortWay):
     def _resume(self, value: Any) -> None:
         """Lets the script go on: there is more to read, or an answer, or an exception in place of one."""
         script = self._script
-        self._waiting = waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
+        try:
+            waiting = script.throw(value) if isinstance(value, Exception) else script.send(value)
+        except StopIteration as end:  # of the handshake
+            self._script = end.value
+            self._hs.transcript = ENDED
+            waiting = next(self._script)
+        self._waiting = waiting
         self._undecided = None
         if isinstance(waiting, Question):
             self._undecided = waiting

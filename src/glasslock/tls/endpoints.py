@@ -31,6 +31,8 @@ class ClientConnection(Connection):
     encrypted, and `receive_data` raises ECHRejected if the server could not read it (RFC 9849).
     """
 
+    __slots__ = ()
+
     def __init__(
         self,
         config: ClientConfig,
@@ -70,6 +72,8 @@ class ClientConnection(Connection):
 
 class ServerConnection(Connection):
     """The side that answers."""
+
+    __slots__ = ("_server_config",)
 
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config, Side.SERVER)

@@ -64,8 +64,6 @@ class Protection13:
 
     __slots__ = (
         "aead",
-        "decrypt",
-        "encrypt",
         "epoch",
         "iv",
         "last_header",
@@ -77,7 +75,6 @@ class Protection13:
 
     def __init__(self, suite: Suite, key: bytes, iv: bytes, epoch: str) -> None:
         self.aead = suite.aead(key)
-        self.encrypt, self.decrypt = self.aead.encrypt, self.aead.decrypt
         self.iv = int.from_bytes(iv, "big")
         self.sequence = 0
         self.last_header = b"", 0  # and the length that goes with it: most records are as long as the one before

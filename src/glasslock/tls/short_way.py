@@ -30,6 +30,8 @@ from .record import RecordReader, RecordWriter
 class ShortWay(ABC):
     """What `Connection` is for those who send and receive data, and need no events for that."""
 
+    __slots__ = ("_hs", "_reader", "_warnings", "_writer")
+
     _hs: Handshake
     _reader: RecordReader
     _writer: RecordWriter
@@ -46,8 +48,7 @@ class ShortWay(ABC):
         header = writer.short_header
         inner = data + b"\x17"
         key.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
-        encrypt = key.encrypt
-        sealed = encrypt((key.iv ^ sequence).to_bytes(12), inner, header)
+        sealed = key.aead.encrypt((key.iv ^ sequence).to_bytes(12), inner, header)
         del inner  # its memory is still in the processor's cache
         return header + sealed
 
@@ -64,10 +65,9 @@ class ShortWay(ABC):
         header = data[:5]
         if (header != reader.short_header or len(data) != reader.short_length) and not reader.takes_the_short_way(data):
             return self._receive_the_ordinary_way(data)
-        decrypt = key.decrypt
         sequence = key.sequence
         try:
-            inner = decrypt((key.iv ^ sequence).to_bytes(12), data[5:], header)
+            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), data[5:], header)
         except InvalidTag:
             return self._receive_the_ordinary_way(data)  # which says what is wrong
         if inner[-1] != 0x17:

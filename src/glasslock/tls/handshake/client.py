@@ -14,7 +14,7 @@ from ..wire.extensions import read_u16
 from ..wire.messages import ServerHello
 from .client13 import client13, prepare_early_data
 from .client_hello import Offer, make_offer
-from .context import Handshake, Script, illegal, missing, wrong_legacy_version
+from .context import Handshake, HandshakeScript, illegal, missing, wrong_legacy_version
 
 if TYPE_CHECKING:
     from ..ech.config import ECHConfig
@@ -29,8 +29,8 @@ def client_handshake(
     session: Session | None,
     early_data: bool,
     ech_configs: tuple[ECHConfig, ...] | None,
-) -> Script:
-    """One handshake as a client, and then what comes after it, until the connection ends."""
+) -> HandshakeScript:
+    """One handshake as a client."""
     offer = make_offer(hs, config, session, early_data)
     conceal(hs, config, offer, ech_configs)
     send_first_hello(hs, offer)
@@ -50,11 +50,10 @@ def client_handshake(
         # Who we are is not for the public name (RFC 9849 section 6.1.7).
         config = replace(config, credentials=(), own_certificate_types=config.own_types or None)
     if version == ProtocolVersion.TLS_1_3:
-        yield from client13(hs, config, offer, hello)
-    else:
-        from .client12 import client12
+        return (yield from client13(hs, config, offer, hello))
+    from .client12 import client12
 
-        yield from client12(hs, config, offer, hello)
+    return (yield from client12(hs, config, offer, hello))
 
 
 def send_first_hello(hs: Handshake, offer: Offer) -> None:

@@ -57,7 +57,7 @@ from .client13 import accept_protocol
 from .client_certificate import choose_client_credential
 from .client_hello import Offer
 from .completion import complete
-from .context import Handshake, Question, Script, Wait, illegal
+from .context import Handshake, HandshakeScript, Question, Script, Wait, illegal
 from .keys12 import Secrets12, check_signature12, key_suits, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .placement import check_solicited
@@ -82,7 +82,7 @@ SERVER_HELLO_12 = frozenset(
 )
 
 
-def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Script:
+def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> HandshakeScript:
     """From the ServerHello on."""
     resumption = is_resumption(offer, hello)
     suite = accept_hello(hs, config, offer, hello)
@@ -92,7 +92,7 @@ def client12(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
     else:
         yield from full_handshake(hs, config, offer, hello, suite)
     complete(hs)
-    yield from after_handshake(hs, config)
+    return after_handshake(hs, config)
 
 
 # --- ServerHello ----------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ from .certificate_types import accept_certificate_types
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .client_hello import Offer, OfferedPsk, renew_offer
 from .completion import check_finished, complete
-from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
+from .context import Handshake, HandshakeScript, Question, Wait, illegal, missing, wrong_legacy_version
 from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
@@ -76,7 +76,7 @@ from .post_handshake import client_after_handshake
 _E = ExtensionType
 
 
-def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> Script:
+def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> HandshakeScript:
     """From the ServerHello on."""
     if hello.is_retry_request:
         retry_suite = try_again(hs, config, offer, hello)
@@ -113,7 +113,7 @@ def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHel
         hs.final_transcript = hs.transcript.copy()
     end_if_rejected(offer)
     complete(hs)
-    yield from client_after_handshake(hs, config)
+    return client_after_handshake(hs, config)
 
 
 # --- HelloRetryRequest ----------------------------------------------------------------------------

@@ -57,6 +57,8 @@ class Question:
 
 
 Script = Generator[Wait | Question, Any, None]
+# A whole handshake; it returns the script of what may come after, and with it goes all that was needed until then.
+HandshakeScript = Generator[Wait | Question, Any, Script]
 M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
 P = TypeVar("P", bound=Message)

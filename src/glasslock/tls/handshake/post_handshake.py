@@ -25,7 +25,7 @@ from ..wire.messages import (
 from .authentication import keep_certificates, open_certificate
 from .client_certificate import answer_certificate_request, read_certificate_request
 from .completion import check_finished
-from .context import Handshake, Question, Script, Wait, illegal
+from .context import FOR_MESSAGE, Handshake, Question, Script, Wait, illegal
 from .keys13 import next_secret, protection, read_application
 from .placement import NEW_SESSION_TICKET, check_placement
 from .request_certificate import authenticate_client, certificate_request
@@ -34,9 +34,11 @@ from .request_certificate import authenticate_client, certificate_request
 def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
     """Until the connection ends: tickets, KeyUpdate, and a request for our certificate if we agreed to that."""
     tickets = 0
-    contexts: set[bytes] = set()
+    contexts: frozenset[bytes] = frozenset()
     updates = KeyUpdates(hs)
     while True:
+        while not hs.incoming.unread:
+            yield FOR_MESSAGE  # here, and in no deeper function, does an idle connection wait
         message = yield from hs.expect(NewSessionTicket, KeyUpdate, CertificateRequest)
         if isinstance(message, KeyUpdate):
             updates.receive(message)
@@ -48,16 +50,19 @@ def client_after_handshake(hs: Handshake, config: ClientConfig) -> Script:
         else:
             if message.context in contexts:
                 raise illegal("certificate-context", "a context was used for two requests", "RFC 9846 section 4.4.2")
-            contexts.add(message.context)
+            contexts |= {message.context}
             if len(contexts) > config.limits.certificate_requests:
                 raise unexpected("too-many-certificate-requests", "the server asks for our certificate again and again")
             yield from authenticate_late(hs, config, message)
+        del message  # it may be long until the next one
 
 
 def server_after_handshake(hs: Handshake, config: ServerConfig) -> Script:
     """Until the connection ends: KeyUpdate, and the client's answers to late requests."""
     updates = KeyUpdates(hs)
     while True:
+        while not hs.incoming.unread:
+            yield FOR_MESSAGE
         message = yield from hs.expect(KeyUpdate, Certificate, CompressedCertificate)
         if isinstance(message, KeyUpdate):
             updates.receive(message)

@@ -8,12 +8,12 @@ from ..config import ServerConfig
 from ..ech.server import open_hello
 from ..wire.messages import ClientHello
 from .client_wishes import ClientWishes, read_wishes
-from .context import Handshake, Script
+from .context import Handshake, HandshakeScript
 from .server13 import server13
 
 
-def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
-    """One handshake as a server, and then what comes after it, until the connection ends."""
+def server_handshake(hs: Handshake, config: ServerConfig) -> HandshakeScript:
+    """One handshake as a server."""
     hello = yield from hs.expect(ClientHello)
     hello, opened = open_hello(hs, config, hello)
     wishes = read_wishes(hello, opened, versions=config.versions)
@@ -21,11 +21,10 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> Script:
     hs.agreed.server_name = wishes.server_name
     version = choose_version(hs, config, wishes)
     if version == ProtocolVersion.TLS_1_3:
-        yield from server13(hs, config, wishes)
-    else:
-        from .server12 import server12
+        return (yield from server13(hs, config, wishes))
+    from .server12 import server12
 
-        yield from server12(hs, config, wishes)
+    return (yield from server12(hs, config, wishes))
 
 
 def choose_version(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> int:

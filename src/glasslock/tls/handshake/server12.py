@@ -49,7 +49,7 @@ from .certificate_types import answer_certificate_types, choose_client_type
 from .choices import choose_credential, choose_protocol
 from .client_wishes import ClientWishes
 from .completion import complete
-from .context import Handshake, Question, Script, Wait, illegal
+from .context import Handshake, HandshakeScript, Question, Script, Wait, illegal
 from .keys12 import Secrets12, check_signature12, key_suits, schemes_of_tls12, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .tickets import TicketContent
@@ -59,7 +59,7 @@ _E = ExtensionType
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
 
 
-def server12(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Script:
+def server12(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> HandshakeScript:
     """From the ClientHello on."""
     hs.refuse_unread("something follows the ClientHello before our answer")
     check_requirements(hs, config, wishes)
@@ -70,7 +70,7 @@ def server12(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
     else:
         yield from full_handshake(hs, config, wishes)
     complete(hs)
-    yield from after_handshake(hs, config)
+    return after_handshake(hs, config)
 
 
 # --- ClientHello ----------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ from .certificate_types import answer_certificate_types, choose_client_type
 from .choices import choose_credential, choose_protocol, psk_unknown
 from .client_wishes import ClientWishes
 from .completion import check_finished, complete
-from .context import Handshake, Question, Script, Wait, illegal, missing, wrong_legacy_version
+from .context import Handshake, HandshakeScript, Question, Wait, illegal, missing, wrong_legacy_version
 from .early_data import accept_early_data, decide_on_early_data
 from .hello_retry import restore_retry, retry, wants_compatibility
 from .keys13 import (
@@ -76,7 +76,7 @@ from .tickets import send_tickets, wanted_tickets
 _E = ExtensionType
 
 
-def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Script:
+def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> HandshakeScript:
     """From the ClientHello on."""
     check_requirements(wishes)
     suite = choose_suite(hs, config, wishes)
@@ -136,7 +136,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Scrip
         hs.final_transcript = hs.transcript.copy()
     complete(hs)
     send_tickets(hs, config, wishes)
-    yield from server_after_handshake(hs, config)
+    return server_after_handshake(hs, config)
 
 
 # --- ClientHello ----------------------------------------------------------------------------------

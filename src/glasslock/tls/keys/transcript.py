@@ -74,6 +74,18 @@ class Transcript:
         return other
 
 
+class _Ended(Transcript):
+    """Stands for every transcript whose handshake is over: what comes later does not belong to it."""
+
+    __slots__ = ()
+
+    def add(self, message: bytes) -> None:
+        pass
+
+
+ENDED = _Ended()
+
+
 def _message_hash(digest: bytes) -> bytes:
     """`message_hash`: what stands for a ClientHello that was followed by a HelloRetryRequest (section 4.1)."""
     return u8(HandshakeType.MESSAGE_HASH) + u24(len(digest)) + digest
