@@ -37,6 +37,18 @@ def test_with_compatibility() -> None:
     assert len(ClientHello.parse(sent(connected, Side.CLIENT)[5:][: hello_length(connected)]).session_id) == 32
 
 
+def test_each_flight_leaves_in_one_piece() -> None:
+    """However slowly the server's records come in: a small write of its own would keep the kernel from sending on."""
+    connected = pair()
+    assert connected.carry(Side.CLIENT)
+    *before, last = [header + body for header, body in records(connected.server.data_to_send())]
+    for record in before:
+        connected.deliver(Side.CLIENT, record)
+        assert connected.client.data_to_send() == b""
+    connected.deliver(Side.CLIENT, last)
+    assert outline(connected.client.data_to_send()) == ["ccs", "protected"]
+
+
 def hello_length(connected: Pair) -> int:
     return int.from_bytes(sent(connected, Side.CLIENT)[3:5], "big")
 

@@ -54,6 +54,7 @@ class RecordWriter:
     """Fragments, protects and queues what goes out."""
 
     __slots__ = (
+        "_held",
         "_out",
         "closed",
         "initial_version",
@@ -68,6 +69,7 @@ class RecordWriter:
 
     def __init__(self) -> None:
         self._out: list[bytes] = []
+        self._held = b""  # a record that leaves together with the next one
         self.closed = False  # after close_notify or a fatal alert nothing goes out any more (RFC 9846 section 6)
         self.protection: Protection | None = None
         self.listener: Listener | None = None
@@ -86,6 +88,9 @@ class RecordWriter:
         self.short = None
         if self.closed:
             return
+        if self._held:
+            self._out.append(self._held)
+            self._held = b""
         limit = self.max_fragment
         if len(data) <= limit:
             self._write_one(content_type, data)
@@ -93,6 +98,13 @@ class RecordWriter:
             whole = memoryview(data)
             for start in range(0, len(data), limit):
                 self._write_one(content_type, whole[start : start + limit])
+
+    def hold_back(self) -> None:
+        """What was queued last waits for the next record: alone on its way, a small one would keep the kernel from
+        sending what follows until it is acknowledged (RFC 896).
+        """
+        if self._out:
+            self._held = self._out.pop()
 
     def _write_one(self, content_type: int, fragment: Content) -> None:
         protection = self.protection

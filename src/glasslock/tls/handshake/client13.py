@@ -291,6 +291,7 @@ def enter_handshake_keys(hs: Handshake, config: ClientConfig, offer: Offer, sche
     if not offer.early_data:
         if config.middlebox_compatibility and not hs.agreed.retried and offer.hello.session_id:
             hs.send_change_cipher_spec()
+            hs.writer.hold_back()  # until there is more to send than that
         hs.write_with(protection(hs, secrets.client, "handshake"))
     hs.read_with(protection(hs, secrets.server, "handshake"))
     schedule.mix_nothing()
