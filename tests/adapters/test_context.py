@@ -158,6 +158,9 @@ def test_alpn(wanted: list[str], chosen: str | None, makers: Makers) -> None:
 def test_no_protocol_in_common(client_context: SSLContext, server_context: SSLContext) -> None:
     client_context.set_alpn_protocols(["spdy/3"])
     server_context.set_alpn_protocols(["h2"])
+    wire = _connected(client_context, server_context)  # as `ssl` does
+    assert wire.client.tls.selected_alpn_protocol() is wire.server.tls.selected_alpn_protocol() is None
+    server_context.glasslock.engine["require_common_protocol"] = True
     with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL"):
         _connected(client_context, server_context)
 
@@ -194,19 +197,29 @@ def test_the_callback_is_told_of_resumptions_too(client_context: SSLContext, ser
 
 
 @pytest.mark.parametrize(
-    ("callback", "alert"),
+    ("callback", "alert", "reported"),
     [
-        (lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME, "UNRECOGNIZED_NAME"),
-        (lambda *_: 1 / 0, "HANDSHAKE_FAILURE"),
+        (lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME, "UNRECOGNIZED_NAME", []),
+        (lambda *_: 1 / 0, "HANDSHAKE_FAILURE", [ZeroDivisionError]),
+        (lambda *_: "no", "INTERNAL_ERROR", [TypeError]),
     ],
 )
 def test_the_callback_may_refuse(
-    callback: Any, alert: str, client_context: SSLContext, server_context: SSLContext
+    callback: Any,
+    alert: str,
+    reported: list[type],
+    client_context: SSLContext,
+    server_context: SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """What it raises is no error of the connection's users; Python reports it as it does for callbacks of C code."""
+    heard: list[type] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: heard.append(what.exc_type))
     server_context.sni_callback = callback
     wire = Wire(client_context, server_context)
-    with pytest.raises(ssl.SSLError, match="sni_callback"):
+    with pytest.raises(ssl.SSLError, match="callback"):
         wire.shake_hands()
+    assert heard == reported
     wire.move()
     with pytest.raises(ssl.SSLError, match=alert):
         wire.client.tls.do_handshake()
@@ -260,8 +273,14 @@ def test_an_encrypted_key(form: PrivateFormat, kind: str, tmp_path: Path, pki: P
     server.load_cert_chain(pki.chain, file, password)
     assert len(asked) == (kind == "callable")
     _connected(client_context, server)
-    with pytest.raises(ssl.SSLError, match="cannot be read"):
+    with pytest.raises(ssl.SSLError, match="PEM lib: the private key cannot be read"):
         server.load_cert_chain(pki.chain, file, "wrong")
+    with pytest.raises(TypeError, match="should be a string"):
+        server.load_cert_chain(pki.chain, file, True)
+    with pytest.raises(TypeError, match="must return a string"):
+        server.load_cert_chain(pki.chain, file, lambda: 9)
+    with pytest.raises(ValueError, match="cannot be longer"):
+        server.load_cert_chain(pki.chain, file, b"a" * 1024)
     with pytest.raises(ssl.SSLError, match="password"):
         server.load_cert_chain(pki.chain, file)
 
@@ -273,11 +292,11 @@ def test_a_password_that_is_not_needed_is_not_asked_for(pki: Pki, server_context
 def test_keys_that_do_not_fit(tmp_path: Path, pki: Pki, server_context: SSLContext) -> None:
     other = tmp_path / "key.pem"
     other.write_bytes(pki.authority.issue(["x.test"]).private_key_pem)
-    with pytest.raises(ssl.SSLError, match="does not belong"):
+    with pytest.raises(ssl.SSLError, match=r"key values mismatch: .* does not belong"):
         server_context.load_cert_chain(pki.chain, other)
     with pytest.raises(FileNotFoundError):
         server_context.load_cert_chain(tmp_path / "nowhere.pem")
-    with pytest.raises(ssl.SSLError, match="no readable certificate"):
+    with pytest.raises(ssl.SSLError, match=r"PEM lib: .* no readable certificate"):
         server_context.load_cert_chain(other, other)
 
 
@@ -433,6 +452,32 @@ def test_a_certificate_after_the_handshake(tmp_path: Path, makers: Makers, pki: 
     assert wire.server.tls.getpeercert()["subject"] == ((("commonName", "a client"),),)
 
 
+def test_who_cannot_be_asked_after_the_handshake(client_context: SSLContext, server_context: SSLContext) -> None:
+    wire = _connected(client_context, server_context)
+    with pytest.raises(ssl.SSLError, match="not server"):
+        wire.client.tls.verify_client_post_handshake()
+    with pytest.raises(ssl.SSLError, match="extension not received"):
+        wire.server.tls.verify_client_post_handshake()
+    client_context.maximum_version = ssl.TLSVersion.TLSv1_2
+    wire = _connected(client_context, server_context)
+    with pytest.raises(ssl.SSLError, match="WRONG_SSL_VERSION"):
+        wire.server.tls.verify_client_post_handshake()
+
+
+def test_a_client_without_a_certificate_may_be_asked_for_one(makers: Makers, pki: Pki) -> None:
+    client, server = makers.client(), makers.server()
+    server.load_verify_locations(pki.root)
+    client.post_handshake_auth = server.post_handshake_auth = True
+    server.verify_mode = ssl.CERT_OPTIONAL
+    wire = _connected(client, server)
+    wire.server.tls.verify_client_post_handshake()
+    for end in (wire.server, wire.client, wire.server):
+        end.try_to(end.tls.read, 10)
+        wire.move()
+    assert wire.server.tls.getpeercert() is None
+    assert wire.say() == b"hello"
+
+
 def test_a_certificate_that_is_not_shown_after_the_handshake(
     tmp_path: Path, client_context: SSLContext, server_context: SSLContext, pki: Pki
 ) -> None:
@@ -472,6 +517,28 @@ def test_sessions(makers: Makers) -> None:
     second.shake_hands()
     assert second.client.tls.session_reused
     assert second.server.tls.session_reused
+
+
+def test_sessions_of_tls_1_2_go_on(client_context: SSLContext, server_context: SSLContext) -> None:
+    client_context.maximum_version = ssl.TLSVersion.TLSv1_2
+    session = _connected(client_context, server_context).client.tls.session
+    again = _connected(client_context, server_context, session=session).client.tls
+    assert again.session_reused
+    assert again.session is not session
+    assert again.session == session
+    assert hash(again.session) == hash(session)
+    another = _connected(client_context, server_context).client.tls.session
+    assert another != session
+    counted = server_context.session_stats()
+    assert {name: count for name, count in counted.items() if count} == {"accept": 3, "accept_good": 3, "hits": 1}
+    assert client_context.session_stats()["connect"] == 3
+
+
+def test_a_session_stays_with_its_context(client_context: SSLContext, server_context: SSLContext, pki: Pki) -> None:
+    session = _connected(client_context, server_context).client.tls.session
+    other = create_default_context(cafile=pki.root)
+    with pytest.raises(ValueError, match="different SSLContext"):
+        Wire(other, server_context, session=session)
 
 
 def test_sessions_where_they_cannot_be(client_context: SSLContext, server_context: SSLContext) -> None:

@@ -149,6 +149,12 @@ def test_an_error_travels(pki: Pki, server_context: SSLContext, client_context: 
     assert caught.value.__cause__.evidence is caught.value.evidence
 
 
+@pytest.mark.parametrize(("name", "error"), [("", ValueError), (".site.test", ValueError), ("a\0b", TypeError)])
+def test_names_that_cannot_be(name: str, error: type[Exception], client_context: SSLContext) -> None:
+    with pytest.raises(error):
+        client_context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=name)
+
+
 class Boom(Exception):
     """Nobody expects this one."""
 
@@ -276,6 +282,10 @@ def test_chains(client_context: SSLContext, server_context: SSLContext, pki: Pki
     assert engine.get_verified_chain()[2].public_bytes(1) == pki.root.read_text()
     assert engine.get_unverified_chain()[0].get_info() == wire.client.tls.getpeercert()
     assert wire.server.tls._sslobj.get_verified_chain() == []
+    leaf, issuer = engine.get_verified_chain()[:2]
+    assert leaf == engine.get_unverified_chain()[0] != issuer
+    assert hash(leaf) == hash(engine.get_unverified_chain()[0])
+    assert repr(leaf) == repr(engine.get_unverified_chain()[0]) != repr(issuer)
 
 
 @given(data=st.binary(max_size=400), where=st.integers(0, 3), read=st.booleans())

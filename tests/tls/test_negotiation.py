@@ -305,6 +305,9 @@ def test_no_common_application_protocol() -> None:
     """RFC 7301 section 3.2: no_application_protocol."""
     connected = pair(client_config(alpn_protocols=("h2",)), server_config(alpn_protocols=("http/1.1",))).run()
     assert_refused(connected, Side.SERVER, A.NO_APPLICATION_PROTOCOL, "no-application-protocol")
+    server = server_config(alpn_protocols=("http/1.1",), require_common_protocol=False)
+    connected = pair(client_config(alpn_protocols=("h2",)), server).done().talk()
+    assert connected.client.agreed.alpn is connected.server.agreed.alpn is None
 
 
 def test_alpn_stays_on_resumption_of_another_protocol() -> None:

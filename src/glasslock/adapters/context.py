@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigurationError
 from .engine import Engine
-from .failures import ssl_error
+from .failures import bad_pem, ssl_error
 from .loading import (
     FilePath,
     Password,
@@ -82,7 +82,7 @@ class SSLContext(ssl.SSLContext):
         try:
             credential = load_credential(certfile, keyfile, password)
         except ConfigurationError as error:
-            raise ssl_error(error) from error
+            raise bad_pem(error) from error
         _settings(self).credentials[credential.key_kind] = credential
 
     def load_verify_locations(
@@ -120,6 +120,11 @@ class SSLContext(ssl.SSLContext):
         """Chooses the suites of TLS 1.2, in OpenSSL's language."""
         _C.set_ciphers(self, ciphers)
         _settings(self).cipher_suites = None
+
+    def session_stats(self) -> dict[str, int]:
+        """How many connections began, how many handshakes were done, and how many of them resumed a session."""
+        counted = _settings(self).statistics
+        return {name: counted[name] for name in _C.session_stats(self)}
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Chooses the one group for the key exchange."""

@@ -10,7 +10,9 @@ import dataclasses
 import functools
 import hashlib
 import ssl
+import sys
 import threading
+import types
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -26,7 +28,7 @@ from ..trace import PathTried, TraceRecord
 from . import names
 from .blocking import both
 from .channel import Channel, Transport, WantRead, WantWrite
-from .failures import ssl_error, want_read, want_write
+from .failures import refused, ssl_error, want_read, want_write
 from .peercert import PeerCertificate, decode
 from .recorder import TraceRecorder
 from .settings import Settings, client_config, server_config
@@ -51,7 +53,7 @@ def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable
             except TimeoutError:
                 raise TimeoutError(f"The {name} operation timed out") from None
             except OSError:
-                raise  # the socket's own
+                raise  # the socket's own, or one that is right already
             except Exception as error:
                 if not isinstance(error, GlasslockError):
                     self.abandon(error)
@@ -65,15 +67,26 @@ def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable
     return decorate
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class EngineSession:
     """What `ssl.SSLSession` is to OpenSSL: to be handed to a later connection as its `session`."""
 
     session: Session = dataclasses.field(repr=False)
+    context: ssl.SSLContext | None = dataclasses.field(default=None, repr=False, compare=False)  # that it came from
 
     @property
     def id(self) -> bytes:
-        return self.session.session_id or hashlib.sha256(self.session.ticket).digest()
+        """What tells it from others. In TLS 1.2 a resumption may bring a new ticket, and goes on with the session."""
+        session = self.session
+        if session.version == ProtocolVersion.TLS_1_2:
+            return session.session_id or hashlib.sha256(b"session id" + session.psk).digest()
+        return hashlib.sha256(session.ticket).digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, EngineSession) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @property
     def time(self) -> int:
@@ -135,8 +148,11 @@ class Engine:
     @_operation("handshake")
     def do_handshake(self) -> None:
         """Agrees on keys; does nothing if that is done."""
-        self._begin().handshake()
-        self._after_handshake()
+        channel = self._begin()
+        done = channel.connection.handshake_done
+        channel.handshake()
+        if not done:
+            self._after_handshake(channel.connection)
 
     def read(self, length: int = 1024, buffer: Any = None) -> bytes | int:
         """At most `length` decrypted bytes, or how many were put into `buffer`; none once the peer has closed."""
@@ -194,7 +210,15 @@ class Engine:
     @_operation("handshake")
     def verify_client_post_handshake(self) -> None:
         """Asks the client for its certificate now (TLS 1.3)."""
-        self._begin().request_client_certificate()
+        channel = self._begin()
+        connection = channel.connection
+        if not isinstance(connection, ServerConnection):
+            raise refused("NOT_SERVER", "only a server asks for a client's certificate")
+        if connection.agreed.version == ProtocolVersion.TLS_1_2:
+            raise refused("WRONG_SSL_VERSION", "TLS 1.2 asks for a client's certificate in its handshake or not at all")
+        if connection.handshake_done and not connection.may_request_client_certificate:
+            raise refused("EXTENSION_NOT_RECEIVED", "the client did not offer post_handshake_auth, or used a key alone")
+        channel.request_client_certificate()
 
     def pending(self) -> int:
         """Decrypted bytes that can be read at once."""
@@ -324,7 +348,7 @@ class Engine:
     def session(self) -> EngineSession | None:
         """What a later connection can resume. With TLS 1.3 it arrives with the first data after the handshake."""
         if self._channel is not None and self._channel.inbox.session is not None:
-            return EngineSession(self._channel.inbox.session)
+            return EngineSession(self._channel.inbox.session, self._context)
         return self._session
 
     @session.setter
@@ -335,6 +359,8 @@ class Engine:
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self._channel is not None:
             raise ValueError("Cannot set session after handshake.")
+        if session.context is not None and session.context is not self._context:
+            raise ValueError("Session refers to a different SSLContext.")
         self._session = session
 
     @property
@@ -368,6 +394,7 @@ class Engine:
         observer = both(settings.observer, self._recorder)
         if settings.observer_for is not None:
             observer = both(observer, settings.observer_for(self.owner))
+        settings.count_connection(self.server_side)
         if self.server_side:
             self._server_config = server_config(self._context, settings, observer, self._choose_credential)
             return ServerConnection(self._server_config)
@@ -399,18 +426,24 @@ class Engine:
         try:
             alert = callback(self.owner, server_name, self._context)  # type: ignore[arg-type]
         except Exception as problem:
+            report_unraisable(problem, callback)
             raise NegotiationFailed(
                 AlertDescription.HANDSHAKE_FAILURE, "callback-failed", f"the sni_callback failed: {problem!r}"
             ) from problem
+        if not isinstance(alert, int | None):
+            wrong = TypeError(f"servername callback must return None or an integer, not {type(alert).__name__!r}")
+            report_unraisable(wrong, callback)
+            raise NegotiationFailed(AlertDescription.INTERNAL_ERROR, "callback-failed", str(wrong))
         if alert is not None:
             raise NegotiationFailed(
                 AlertDescription(alert), "callback-refused", f"the sni_callback refused {server_name!r}"
             )
 
-    def _after_handshake(self) -> None:
+    def _after_handshake(self, connection: Connection) -> None:
         """A resumed connection needs no certificate, but the SNI callback wants to know of it all the same."""
-        if self.server_side and self._channel is not None and not self._sni_called:
-            self._call_sni(self._channel.connection.agreed.server_name)
+        self._settings.count_handshake(self.server_side, connection.agreed.resumed)
+        if self.server_side and not self._sni_called:
+            self._call_sni(connection.agreed.server_name)
 
     def _verifier_again(self) -> Any:
         if self._server_config is not None:
@@ -421,9 +454,19 @@ class Engine:
 _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
 
 
+def report_unraisable(error: Exception, where: object) -> None:
+    """As `ssl` does with what a callback raised: the handshake fails, and the program hears of it in its own way."""
+    arguments: Any = types.SimpleNamespace(
+        exc_type=type(error), exc_value=error, exc_traceback=error.__traceback__, err_msg=None, object=where
+    )
+    sys.unraisablehook(arguments)
+
+
 def _checked_hostname(name: str | None) -> str | None:
     if name is not None and (not name or name.startswith(".")):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    if name is not None and "\0" in name:
+        raise TypeError("embedded null character")
     return name
 
 

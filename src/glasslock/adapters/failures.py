@@ -65,7 +65,18 @@ def ssl_error(error: Exception) -> EngineError:
         reason = "BAD_CONFIGURATION"
     else:
         reason = "INTERNAL_ERROR"
-    return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, reason.lower().replace("_", " "), error)
+    return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, _phrase(reason), error)
+
+
+def refused(reason: str, explanation: str) -> EngineError:
+    """For what cannot be done on this connection: OpenSSL's name for the reason, and our explanation."""
+    return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, _phrase(reason), ConfigurationError(explanation))
+
+
+def bad_pem(error: ConfigurationError) -> EngineError:
+    """A certificate or key file that cannot be read; what does not fit together has another reason."""
+    reason = "KEY_VALUES_MISMATCH" if "does not belong" in str(error) else "PEM_LIB"
+    return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, "PEM lib" if reason == "PEM_LIB" else _phrase(reason), error)
 
 
 _T = TypeVar("_T", bound=ssl.SSLError)
@@ -154,6 +165,10 @@ _REASONS = {
 _ALERTS_OF_SSL3 = frozenset({10, 20, 30, 40, 41, 42, 43, 44, 45, 46, 47})
 _ALERTS_OF_TLS13 = frozenset({109, 116})
 _ALERTS_OF_EXTENSIONS = frozenset({110, 112, 113})
+
+
+def _phrase(reason: str) -> str:
+    return reason.lower().replace("_", " ")
 
 
 def _alert_reason(description: int) -> str:

@@ -25,6 +25,7 @@ _METHODS = (
     "load_verify_locations",
     "set_default_verify_paths",
     "_set_alpn_protocols",
+    "session_stats",
     "set_ciphers",
     "set_ecdh_curve",
     "_wrap_bio",

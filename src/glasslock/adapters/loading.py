@@ -14,6 +14,7 @@ from ..trust import TrustStore
 FilePath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 Password = Callable[[], str | bytes | bytearray] | str | bytes | bytearray | None
 
+_LONGEST_PASSWORD = 1023  # bytes; OpenSSL's limit
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
 
 
@@ -32,7 +33,15 @@ def _password(password: Password) -> bytes | None:
     given = password() if callable(password) else password
     if given is None:
         raise ConfigurationError("the private key is encrypted: give its password")
-    return given.encode("utf-8") if isinstance(given, str) else bytes(given)
+    if not isinstance(given, str | bytes | bytearray):
+        asked = callable(password)
+        raise TypeError(
+            "password callback must return a string" if asked else "password should be a string or callable"
+        )
+    encoded = given.encode("utf-8") if isinstance(given, str) else bytes(given)
+    if len(encoded) > _LONGEST_PASSWORD:
+        raise ValueError(f"password cannot be longer than {_LONGEST_PASSWORD} bytes")
+    return encoded
 
 
 def file_store(path: FilePath) -> TrustStore:

@@ -49,6 +49,16 @@ class PeerCertificate:
     def __init__(self, der: bytes) -> None:
         self._der = der
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PeerCertificate) and self._der == other._der
+
+    def __hash__(self) -> int:
+        return hash(self._der)
+
+    def __repr__(self) -> str:
+        subject = x509.load_der_x509_certificate(self._der).subject
+        return f"<{type(self).__name__} {subject.rfc4514_string()!r}>"
+
     def public_bytes(self, format: int = 2) -> bytes | str:  # noqa: A002 - the name is ssl's
         """DER for 2 (`_ssl.ENCODING_DER`), PEM text for 1."""
         if format == 2:

@@ -7,6 +7,7 @@ differ. What `ssl` only lets one write (keys, ALPN protocols, trusted certificat
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -46,6 +47,15 @@ class Settings:
     engine: dict[str, Any] = field(default_factory=dict)
     # what was made of all that last, and of what; see `again`
     _made: dict[type, tuple[object, Any]] = field(default_factory=dict, repr=False, compare=False)
+
+    statistics: Counter[str] = field(default_factory=Counter)  # for session_stats()
+
+    def count_connection(self, server_side: bool) -> None:
+        self.statistics["accept" if server_side else "connect"] += 1
+
+    def count_handshake(self, server_side: bool, resumed: bool) -> None:
+        self.statistics["accept_good" if server_side else "connect_good"] += 1
+        self.statistics["hits"] += resumed
 
     def store(self) -> TrustStore:
         """Whom the context believes: `trust_store`, or else everything that was loaded."""
@@ -102,6 +112,7 @@ def server_config(
     values = _common(context, settings)
     values |= {
         "credentials": tuple(settings.credentials.values()),
+        "require_common_protocol": False,
         "prefer_own_order": bool(options & ssl.OP_CIPHER_SERVER_PREFERENCE),
         "ticket_keys": None if options & ssl.OP_NO_TICKET else settings.ticket_keys,
         "tickets": 1 if context.num_tickets == _OPENSSL_TICKETS else context.num_tickets,

@@ -315,6 +315,7 @@ class ServerConfig(Config):
 
     credentials: tuple[Credential, ...] = ()
     choose_credential: Callable[[ClientHelloInfo], Credential | None] | None = None
+    require_common_protocol: bool = True  # RFC 7301 section 3.2; or else go on without, as many servers do
     require_known_name: bool = False  # refuse names that no credential covers, instead of the default
     client_verifier: PeerVerifier | None = None  # set: clients are asked for a certificate
     ask_in_handshake: bool = True  # TLS 1.3; False: only when `request_client_certificate` is called

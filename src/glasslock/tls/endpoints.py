@@ -82,6 +82,11 @@ class ServerConnection(Connection):
 
         self._start(server_handshake(self._hs, config))
 
+    @property
+    def may_request_client_certificate(self) -> bool:
+        """Whether the client offered to be asked after the handshake (post_handshake_auth), and that is done."""
+        return self._hs.final_transcript is not None
+
     def request_client_certificate(self) -> None:
         """Asks the client who it is, after the handshake (RFC 9846 section 4.7.2).
 

@@ -203,6 +203,9 @@ def choose_protocol(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -
                 rule="RFC 7301 section 3.2",
             )
             return
+    if not config.require_common_protocol:
+        hs.decided("alpn", None, offered=offered, supported=config.alpn_protocols, why="none in common")
+        return
     raise NegotiationFailed(
         AlertDescription.NO_APPLICATION_PROTOCOL,
         "no-application-protocol",

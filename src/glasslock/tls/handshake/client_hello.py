@@ -286,7 +286,7 @@ def _add_tls13_extensions(found: Extensions, config: ClientConfig, grease: Greas
         found[_E.COMPRESS_CERTIFICATE] = ext.write_compression_algorithms(config.certificate_compression)
     if config.psk_modes:
         found[_E.PSK_KEY_EXCHANGE_MODES] = ext.write_u8_vector(config.psk_modes)
-    if config.post_handshake_auth and config.credentials:
+    if config.post_handshake_auth:
         found[_E.POST_HANDSHAKE_AUTH] = b""
     if config.ticket_request is not None:
         found[_E.TICKET_REQUEST] = bytes(config.ticket_request)
