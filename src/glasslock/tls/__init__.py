@@ -11,6 +11,7 @@ Where to find a step:
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from .config import ClientConfig, DangerousAcceptAnyCertificate, Limits, ServerConfig
@@ -28,12 +29,12 @@ from .events import (
     TicketReceived,
     Undecided,
 )
-from .importer import import_psk
-from .raw_keys import PinnedRawKeys, RawKeyVerifier
 from .session import ExternalPsk, MemoryReplayGuard, MemorySessionStore, Session, TicketKeys
 
 if TYPE_CHECKING:
     from .ech import ECHConfig, ECHKey
+    from .importer import import_psk
+    from .raw_keys import PinnedRawKeys, RawKeyVerifier
 
 __all__ = [
     "CertificateDeclined",
@@ -66,10 +67,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Loads what Encrypted ClientHello needs when it is asked for (PEP 562)."""
-    if name not in ("ECHConfig", "ECHKey"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import ech
+# What most connections have no need of, and the module it lives in.
+_HOMES = {
+    "ECHConfig": ".ech",
+    "ECHKey": ".ech",
+    "PinnedRawKeys": ".raw_keys",
+    "RawKeyVerifier": ".raw_keys",
+    "import_psk": ".importer",
+}
 
-    return getattr(ech, name)
+
+def __getattr__(name: str) -> object:
+    """Loads the rest when it is asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name], __name__), name)

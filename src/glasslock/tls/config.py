@@ -30,12 +30,12 @@ from .keys import groups as key_groups
 from .keys.signatures import SCHEMES
 from .keys.suites import SUITES_12, SUITES_13
 from .protection import MAX_FRAGMENT
-from .raw_keys import RawKeyVerifier
 from .session import MAX_TICKET_LIFETIME, ExternalPsk, ReplayGuard, SessionStore, TicketKeys
 from .wire.compression import require_available
 
 if TYPE_CHECKING:
     from .ech.keys import ECHKey
+    from .raw_keys import RawKeyVerifier
 
 DEFAULT_SUITES_13: tuple[int, ...] = (
     CipherSuite.TLS_AES_128_GCM_SHA256,
@@ -113,8 +113,7 @@ class DangerousAcceptAnyCertificate:
 KeyLog = Callable[[str, bytes, bytes], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(NamedTuple):
     """Bounds on what a peer may make us do. All sizes in bytes."""
 
     client_hello: int = 131_396  # as long as it can be
@@ -130,9 +129,12 @@ class Limits:
     early_data_skipped: int = 1 << 16  # refused 0-RTT data that a server passes over
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Config:
-    """What both sides have to say. Without slots, so that what follows from it is worked out once."""
+    """What both sides have to say. Without slots, so that what follows from it is worked out once.
+
+    A config is equal to itself alone: it holds things that only are what they are, keys and callables.
+    """
 
     versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
     cipher_suites: tuple[int, ...] = DEFAULT_SUITES_13 + DEFAULT_SUITES_12
@@ -215,7 +217,7 @@ class Config:
         return tuple(protocol.encode("latin-1") for protocol in self.alpn_protocols)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ClientConfig(Config):
     """What a client offers and insists on. `verifier` has no default: trust is a decision.
 
@@ -309,7 +311,7 @@ class ClientHelloInfo(NamedTuple):
     groups: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class ServerConfig(Config):
     """What a server accepts. The first of `credentials` is the default for names that none covers."""
 

@@ -26,7 +26,6 @@ from .handshake.context import FOR_CHANGE_CIPHER_SPEC, Handshake, HandshakeScrip
 from .handshake.incoming import IncomingMessages
 from .handshake.post_handshake import send_key_update
 from .keys.key_schedule import export
-from .keys.prf import export12
 from .keys.suites import SUITES_12, SUITES_13
 from .keys.transcript import ENDED
 from .protection import APPLICATION_DATA, Content, Protection13, unexpected
@@ -461,6 +460,8 @@ class Connection(ShortWay):
         """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5, RFC 5705)."""
         agreed = self._hs.agreed
         if agreed.version == ProtocolVersion.TLS_1_2 and agreed.main_secret:
+            from .keys.prf import export12
+
             hash_ = SUITES_12[agreed.cipher_suite].hash
             randoms = agreed.client_random, agreed.server_random
             return export12(hash_, agreed.main_secret, *randoms, label.encode("ascii"), context, length)

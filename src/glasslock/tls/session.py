@@ -7,7 +7,6 @@ A client keeps `Session` objects. A server seals what it needs to know into the 
 
 from __future__ import annotations
 
-import base64
 import hmac
 import os
 import threading
@@ -78,6 +77,8 @@ class Session:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
+        import base64
+
         return base64.b64encode(value).decode()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -85,6 +86,8 @@ def _plain(value: Any) -> Any:
 
 
 def _parsed(kind: str, value: Any) -> Any:
+    import base64
+
     if value is None and "None" in kind:
         return None
     if kind.startswith("tuple"):

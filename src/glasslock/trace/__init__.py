@@ -20,14 +20,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
 
-from ..registry import Side
-
 if TYPE_CHECKING:
     from .records import *  # noqa: F403
+    from .records import TraceRecord
 
 
 class Step(IntEnum):
@@ -49,21 +47,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(slots=True, kw_only=True)
-class TraceRecord:
-    """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule.
-
-    A record is a fact, and whoever gets one leaves it as it is. That is not enforced (`frozen`), for a hundred records
-    tell of one handshake, and the telling would take half as long again.
-    """
-
-    time: float
-    side: Side = Side.CLIENT
-    step: Step
-    rule: str = ""
-
-
-Observer = Callable[[TraceRecord], None]
+Observer = Callable[["TraceRecord"], None]
 
 
 def __getattr__(name: str) -> object:

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from . import Outcome, Step, TraceRecord
+from ..registry import Side
+from . import Outcome, Step
+
+
+@dataclass(slots=True, kw_only=True)
+class TraceRecord:
+    """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule.
+
+    A record is a fact, and whoever gets one leaves it as it is. That is not enforced (`frozen`), for a hundred records
+    tell of one handshake, and the telling would take half as long again.
+    """
+
+    time: float
+    side: Side = Side.CLIENT
+    step: Step
+    rule: str = ""
+
 
 # --- 1 REACH --------------------------------------------------------------------------------------
 

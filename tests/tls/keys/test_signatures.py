@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from glasslock.errors import PeerMisbehaved
@@ -63,7 +61,7 @@ def test_in_tls_1_2_a_curve_goes_with_any_hash() -> None:
         assert {0x0403, 0x0503, 0x0603} <= set(schemes_of_key(kind, 0, TLS_1_2))
     assert 0x0904 not in schemes_of_key("mldsa44", 0, TLS_1_2)
     assert schemes_of_key("mldsa44", 0, TLS_1_3) == (0x0904,)
-    assert not suits(replace(SCHEMES[0x0807], tls12=False), "ed25519", TLS_1_2)
+    assert not suits(SCHEMES[0x0807]._replace(tls12=False), "ed25519", TLS_1_2)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -8,7 +8,7 @@ from ...registry import CertificateType
 from ..credentials import Credential
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Agreed:
     """Filled in as the handshake goes; read by the user through `Connection.agreed`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import lru_cache, partial
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import trace
 from ...errors import (
@@ -32,7 +32,6 @@ from ...trace import Outcome, Step
 from ..config import PeerVerifier
 from ..credentials import Credential
 from ..keys.signatures import signed_content, verify
-from ..raw_keys import RawKeyVerifier
 from ..wire.codec import decode_error
 from ..wire.compression import compress, decompress
 from ..wire.extensions import check_sct_list, read_ocsp_status, write_ocsp_status
@@ -40,6 +39,9 @@ from ..wire.messages import Certificate, CertificateEntry, CertificateVerify, Co
 from .context import Handshake, Question, Wait, illegal
 from .peer_key import PeerKey, RawPeerKey
 from .placement import CERTIFICATE, check_solicited
+
+if TYPE_CHECKING:
+    from ..raw_keys import RawKeyVerifier
 
 _RULE = "RFC 9846 section 4.5"
 

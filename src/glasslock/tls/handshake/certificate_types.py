@@ -5,6 +5,8 @@ A hello without the extensions means X.509, so they are sent only where somethin
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...errors import NegotiationFailed
 from ...registry import AlertDescription, CertificateType, ExtensionType, name_of
 from ...trace import Step
@@ -12,8 +14,10 @@ from ..config import ClientConfig, ServerConfig
 from ..wire import extensions as ext
 from ..wire.codec import u8
 from ..wire.messages import Extensions
-from .client_wishes import ClientWishes
 from .context import Handshake, illegal
+
+if TYPE_CHECKING:
+    from .client_wishes import ClientWishes
 
 _E = ExtensionType
 X509_ONLY: tuple[int, ...] = (CertificateType.X509,)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ... import trace
 from ...errors import ConfigurationError, PeerMisbehaved
 from ...registry import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion, Side, name_of
-from ...trace import Step, TraceRecord
+from ...trace import Step
 from ..config import Config
 from ..events import Event
 from ..keys.key_schedule import fingerprint
@@ -20,6 +20,9 @@ from ..record import RecordReader, RecordWriter
 from ..wire.messages import HEADER_LENGTH, Message
 from .agreed import Agreed
 from .incoming import IncomingMessages
+
+if TYPE_CHECKING:
+    from ...trace import TraceRecord
 
 _IDENTIFYING: Final = frozenset(
     {

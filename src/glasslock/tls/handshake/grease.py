@@ -7,15 +7,14 @@ of extensions would make that order part of the protocol.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..wire.messages import Extensions
 
 _COUNT = 16  # 0x0a0a, 0x1a1a, … 0xfafa
 
 
-@dataclass(frozen=True, slots=True)
-class Grease:
+class Grease(NamedTuple):
     """The values of one connection, fixed so that a second ClientHello repeats the first one; by default none."""
 
     cipher_suites: tuple[int, ...] = ()

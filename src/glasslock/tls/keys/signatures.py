@@ -7,9 +7,8 @@ with PSS only; TLS 1.2 lets any curve go with any hash and still knows RSA PKCS#
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -31,8 +30,7 @@ def signed_content(signer: Side, transcript_hash: bytes) -> bytes:
     return _CONTEXT_13[signer] + transcript_hash
 
 
-@dataclass(frozen=True, slots=True)
-class Scheme:
+class Scheme(NamedTuple):
     """One row: the kind of key, how pyca is called, and in which versions it may sign a handshake."""
 
     id: SignatureScheme

@@ -33,7 +33,7 @@ class Aead(Protocol):
     def decrypt_into(self, nonce: bytes, data: Buffer, associated_data: Buffer | None, buf: Buffer) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Suite:
     """One cipher suite. `record_limit` is how many records one key may protect (RFC 9846 section 5.5)."""
 
@@ -48,7 +48,7 @@ class Suite:
         return self.hash.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Suite12(Suite):
     """A TLS 1.2 suite: also how keys are exchanged, how the server signs, and how nonces are made."""
 

@@ -7,9 +7,9 @@ their form; a `write_…` function makes them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from struct import pack
+from typing import NamedTuple
 
 from ...errors import PeerMisbehaved
 from ...registry import AlertDescription, CertificateType, ExtensionType
@@ -197,8 +197,7 @@ def write_server_share(group: int, share: bytes) -> bytes:
 # --- pre_shared_key (section 4.3.11) --------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class OfferedPsks:
+class OfferedPsks(NamedTuple):
     """struct { PskIdentity identities<7..2^16-1>; PskBinderEntry binders<33..2^16-1>; } OfferedPsks;"""
 
     identities: tuple[tuple[bytes, int], ...]  # identity, obfuscated ticket age in milliseconds
