@@ -92,7 +92,8 @@ class ShortWay(ABC):
         """`decrypt` for much data: puts it into `buffer`, which has room for all of `data` and a record more (16 KiB).
 
         Returns how many bytes that was; what is in the buffer behind them means nothing. An error that comes behind
-        data is raised by the next call. Both arguments are views of bytes.
+        data is raised by the next call; what came between them is in `take_events` then. Both arguments are views of
+        bytes.
         """
         reader, received = self._reader, 0
         key = reader.short or self._key_to_open()
@@ -111,8 +112,11 @@ class ShortWay(ABC):
                 reader.note_progress()
                 self._warnings = 0
                 self._hs.data_received += 1
-            if not reader.buffered and (not data or reader.begin(data)):
-                reader.short = None if data else key
+            if received and not data and not reader.buffered:
+                reader.short = key
+                return received
+            if data and not reader.buffered and reader.begin(data):
+                reader.short = None
                 return received
         try:
             return received + self._receive_into(data, buffer[received:])
