@@ -162,6 +162,16 @@ def test_a_server_that_gives_up_in_the_handshake() -> None:
     connected.server.receive_eof()
 
 
+def test_the_end_is_told_once() -> None:
+    story: list[object] = []
+    connected = pair(client_config(observer=story.append))
+    connected.server.close()
+    connected.run()
+    assert connected.errors[Side.CLIENT].code == "closed-in-handshake"
+    assert [type(record).__name__ for record in story].count("ConnectionClosed") == 1
+    assert type(story[-1]).__name__ == "ConnectionClosed"
+
+
 def test_closing_before_anything_was_said() -> None:
     connected = pair()
     connected.server.close()

@@ -99,6 +99,29 @@ def test_early_exporter_and_early_secrets() -> None:
         pair().done().client.export_early_keying_material("label", 40)
 
 
+@pytest.mark.parametrize("suite", list(CipherSuite)[:3])
+def test_early_keying_material_is_there_with_the_early_data(suite: int) -> None:
+    """Nobody has agreed on a suite yet: the one of the ticket counts."""
+    connected = World(cipher_suites=(suite,)).again()
+    connected.client.send_early_data(b"data")
+    ours = connected.client.export_early_keying_material("label", 40)
+    connected.carry(Side.CLIENT)
+    assert connected.server.export_early_keying_material("label", 40) == ours
+    assert connected.done().client.export_early_keying_material("label", 40) == ours
+
+
+def test_there_is_no_early_keying_material_where_early_data_was_refused() -> None:
+    """The more so as it would be of another hash than the suite's."""
+    world = World(cipher_suites=(CipherSuite.TLS_AES_128_GCM_SHA256,))
+    connected = world.again(server=world.server(cipher_suites=(CipherSuite.TLS_AES_256_GCM_SHA384,)))
+    connected.client.send_early_data(b"data")
+    connected.client.export_early_keying_material("label", 40)
+    assert_not_taken(connected.done())
+    for side in (connected.client, connected.server):
+        with pytest.raises(ConfigurationError, match="nothing to export"):
+            side.export_early_keying_material("label", 40)
+
+
 def test_a_server_answers_before_the_clients_finished() -> None:
     """Section 2.3: half a round trip sooner."""
     connected = World().again()

@@ -76,6 +76,14 @@ def test_what_cannot_be_exported(label: str, length: int) -> None:
         pair().done().client.export_keying_material(label, length)
 
 
+@pytest.mark.parametrize(("label", "length", "context"), [("é", 32, b""), ("x", -1, b""), ("x", 32, bytes(1 << 16))])
+def test_what_cannot_be_exported_from_tls12(label: str, length: int, context: bytes) -> None:
+    old: dict[str, Any] = {"versions": (0x0303,), "groups": (0x001D, 0x0017)}
+    connected = pair(client_config(**old), server_config(**old)).done()
+    with pytest.raises(ConfigurationError, match="cannot be exported"):
+        connected.client.export_keying_material(label, length, context)
+
+
 # --- key log ---------------------------------------------------------------------------------------
 
 

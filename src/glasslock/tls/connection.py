@@ -7,6 +7,8 @@ was received before is in `take_events`. Nothing here reads a clock, a file or a
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from .. import trace
@@ -266,9 +268,7 @@ class Connection(ShortWay):
         if description == AlertDescription.CLOSE_NOTIFY:
             self._received_close = True
             if not hs.application_data:
-                error = TLSError(None, "closed-in-handshake", "the peer closed the connection in mid-handshake")
-                self._stop(error)
-                raise error
+                raise TLSError(None, "closed-in-handshake", "the peer closed the connection in mid-handshake")
             hs.events.append(PeerClosed())
             self._tell_closed(clean=True)
         elif description == AlertDescription.USER_CANCELED or (level == AlertLevel.WARNING and self._may_be_tls12):
@@ -464,12 +464,14 @@ class Connection(ShortWay):
 
             hash_ = SUITES_12[agreed.cipher_suite].hash
             randoms = agreed.client_random, agreed.server_random
-            return export12(hash_, agreed.main_secret, *randoms, label.encode("ascii"), context, length)
-        return self._export(agreed.exporter_secret, label, length, context or b"")
+            with _exporting():
+                return export12(hash_, agreed.main_secret, *randoms, label.encode("ascii"), context, length)
+        return self._export(agreed.exporter_secret, agreed.cipher_suite, label, length, context or b"")
 
     def export_early_keying_material(self, label: str, length: int, context: bytes = b"") -> bytes:
         """The same from the 0-RTT keys: not fresh if the ClientHello was replayed."""
-        return self._export(self._hs.agreed.early_exporter_secret, label, length, context)
+        agreed = self._hs.agreed
+        return self._export(agreed.early_exporter_secret, agreed.early_cipher_suite, label, length, context)
 
     def channel_binding(self) -> bytes:
         """`tls-exporter` of this connection, 32 bytes (RFC 9266)."""
@@ -486,14 +488,11 @@ class Connection(ShortWay):
             raise ConfigurationError("tls-unique is there once a handshake of TLS 1.2 is done (RFC 5929 section 3)")
         return self._hs.agreed.first_finished
 
-    def _export(self, secret: bytes, label: str, length: int, context: bytes) -> bytes:
+    def _export(self, secret: bytes, suite: int, label: str, length: int, context: bytes) -> bytes:
         if not secret:
-            raise ConfigurationError("there is nothing to export from yet")
-        hash_ = SUITES_13[self._hs.agreed.cipher_suite].hash
-        try:
-            return export(hash_, secret, label.encode("ascii"), context, length)
-        except (ValueError, OverflowError) as problem:
-            raise ConfigurationError(f"this cannot be exported: {problem}") from problem
+            raise ConfigurationError("there is nothing to export from")
+        with _exporting():
+            return export(SUITES_13[suite].hash, secret, label.encode("ascii"), context, length)
 
     # --- the trace
 
@@ -526,6 +525,15 @@ class Connection(ShortWay):
     def _tell_closed(self, *, clean: bool, problem: str = "") -> None:
         if self._hs.observer is not None:
             self._hs.tell(trace.ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
+
+
+@contextlib.contextmanager
+def _exporting() -> Iterator[None]:
+    """A label, a context or a length that the formats have no room for."""
+    try:
+        yield
+    except (ValueError, OverflowError) as problem:
+        raise ConfigurationError(f"this cannot be exported: {problem}") from problem
 
 
 def _over() -> Script:

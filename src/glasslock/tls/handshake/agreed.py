@@ -38,6 +38,7 @@ class Agreed:
     server_random: bytes = b""
     exporter_secret: bytes = field(default=b"", repr=False)
     early_exporter_secret: bytes = field(default=b"", repr=False)
+    early_cipher_suite: int = 0  # that early data is under
     main_secret: bytes = field(default=b"", repr=False)  # TLS 1.2
     first_finished: bytes = b""  # TLS 1.2: its verify_data
     peer_record_size_limit: int | None = None

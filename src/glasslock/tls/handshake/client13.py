@@ -388,6 +388,7 @@ def prepare_early_data(hs: Handshake, config: ClientConfig, offer: Offer) -> Non
     schedule = KeySchedule(suite.hash_name, psk.key, hs.derived if hs.observer is not None else None)
     secret = schedule.derive(CLIENT_EARLY_TRAFFIC, digest)
     hs.agreed.early_exporter_secret = schedule.derive(EARLY_EXPORTER, digest)
+    hs.agreed.early_cipher_suite = suite.id
     log_secret(hs, "CLIENT_EARLY_TRAFFIC_SECRET", secret)
     log_secret(hs, "EARLY_EXPORTER_SECRET", hs.agreed.early_exporter_secret)
     if config.middlebox_compatibility:
@@ -417,6 +418,7 @@ def stop_early_data(hs: Handshake, secrets: HandshakeSecrets) -> None:
 
 def refuse_early_data(hs: Handshake, why: str) -> None:
     hs.early_data_writable = 0
+    hs.agreed.early_exporter_secret = b""  # the server has none
     hs.events.append(EarlyDataRefused())
     hs.decided("early_data", "refused", why=why, rule="RFC 9846 section 4.3.10")
 

@@ -23,6 +23,7 @@ def accept_early_data(
     digest = hs.transcript.digest()
     secret = schedule.derive(CLIENT_EARLY_TRAFFIC, digest)
     hs.agreed.early_exporter_secret = schedule.derive(EARLY_EXPORTER, digest)
+    hs.agreed.early_cipher_suite = ticket.cipher_suite
     log_secret(hs, "CLIENT_EARLY_TRAFFIC_SECRET", secret)
     log_secret(hs, "EARLY_EXPORTER_SECRET", hs.agreed.early_exporter_secret)
     hs.agreed.early_data_accepted = True

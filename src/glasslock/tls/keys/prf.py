@@ -62,6 +62,8 @@ def export12(
     length: int,
 ) -> bytes:
     """Keying material exporter; no context and an empty one differ (RFC 5705 section 4)."""
+    if length < 0:
+        raise ValueError(f"{length} bytes were asked for")
     seed = client_random + server_random
     if context is not None:
         seed += len(context).to_bytes(2, "big") + context
