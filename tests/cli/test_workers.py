@@ -10,12 +10,13 @@ import ssl
 import time
 from collections.abc import Iterator
 from http.client import HTTPResponse
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
 from glasslock.errors import ConfigurationError
-from glasslock.https import serve_workers
+from glasslock.https import serve_workers, workers
 from glasslock.tls import MemoryReplayGuard
 
 from .command import glasslock
@@ -159,6 +160,19 @@ def test_early_data_needs_a_guard_that_all_workers_share() -> None:
     engine = {"max_early_data": 1000, "replay_guard": MemoryReplayGuard()}
     with pytest.raises(ConfigurationError, match="replayed to another worker"):
         serve_workers(".", workers=2, credentials=[], engine=engine)
+
+
+def test_no_signal_reaches_a_worker_before_it_knows_what_to_do_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would be taken by the parent's handler, which the fork left to it, and be lost."""
+
+    def begin(_app: object, answer: Connection, _options: object) -> None:
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        answer.send((None, " ".join(sorted(signal.Signals(number).name for number in blocked))))
+
+    monkeypatch.setattr(workers, "_work", begin)
+    with pytest.raises(workers.WorkerFailed, match="SIGINT SIGTERM"):
+        serve_workers(".", workers=1, port=0, credentials=[])
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_a_system_that_cannot_share_a_port_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

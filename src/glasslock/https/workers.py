@@ -27,6 +27,7 @@ from .server import Site, serve
 
 STOPPING = 10.0  # seconds for all workers to end; then they are killed
 SHORTEST_LIFE = 1.0  # seconds: a worker that lived shorter is replaced only after that time
+_STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Say = Callable[[str], None]
 
@@ -93,7 +94,7 @@ class _Crew:
 
     def run(self, ready: Callable[[Site], None] | None) -> None:
         """Until a signal. The first worker begins alone: if it cannot, the others could not either."""
-        before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._on_signal) for number in _STOPPING_SIGNALS}
         try:
             site: Site | None = None
             while len(self._workers) < self._size:
@@ -118,7 +119,11 @@ class _Crew:
         """One more worker, once it serves; None if we are told to stop meanwhile."""
         answer, theirs = self._fork.Pipe(duplex=False)
         process = self._fork.Process(target=_work, args=(self._app, theirs, self._options), daemon=True)
-        process.start()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING_SIGNALS)
+        try:
+            process.start()  # with our handlers, which are not for it: no signal may come before it has its own
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
         worker = _Worker(process, answer, time.monotonic())
         self._workers.append(worker)
@@ -140,6 +145,7 @@ class _Crew:
             return False
         for worker in [worker for worker in self._workers if worker.process.sentinel in ended]:
             worker.process.join()
+            worker.answer.close()
             self._workers.remove(worker)
             self._say(f"worker {worker.process.pid} ended ({_how(worker.process)}): another takes its place")
             early = worker.since + SHORTEST_LIFE - time.monotonic()
@@ -170,6 +176,7 @@ def _work(app: Any, answer: Connection, options: dict[str, Any]) -> None:
     """The worker's side."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING_SIGNALS)
     parent = multiprocessing.parent_process()
 
     def begin(site: Site) -> None:
