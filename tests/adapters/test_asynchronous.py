@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import Awaitable
@@ -223,3 +224,71 @@ def test_an_outer_time_limit_stays_the_outers(pki: Pki) -> None:
                 await asyncio.wait_for(client.recv(), 0.05)
 
     run(go())
+
+
+class Unanswered(socket.socket):
+    """What the kernel says when a peer has not acknowledged anything for long."""
+
+    def recv(self, *_: object) -> bytes:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+
+@pytest.mark.parametrize("timeout", [PATIENCE, None])
+def test_a_peer_that_the_kernel_gave_up_is_lost(timeout: float | None, pki: Pki) -> None:
+    async def scene() -> None:
+        async with Site() as site:
+            sock = socket.create_connection(("127.0.0.1", site.port))
+            lost = Unanswered(fileno=sock.detach())
+            async with AsyncStream(lost, ClientConnection(pki.client(), "localhost"), timeout=timeout) as stream:
+                with pytest.raises(ConnectionTruncated, match="timed out"):
+                    await stream.recv()
+
+    run(scene())
+
+
+def test_closing_closes_the_socket_even_if_it_is_cancelled(pki: Pki) -> None:
+    async def scene() -> None:
+        async with Site() as site:
+            server = asyncio.create_task(_echo(site, pki))
+            stream = await open_stream("localhost", site.port, pki.client())
+            await stream._wire.acquire()  # as a sender does whom the peer keeps waiting
+            closing = asyncio.create_task(stream.close())
+            await asyncio.sleep(0.05)
+            closing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await closing
+            assert stream.socket.fileno() == -1
+            with pytest.raises(ConnectionTruncated):
+                await server
+
+    run(scene())
+
+
+def test_a_sender_also_sends_what_a_reader_had_to_say_meanwhile(pki: Pki) -> None:
+    """The alert is not left until somebody closes."""
+
+    async def scene() -> None:
+        async with Site() as site:
+            accepting = asyncio.create_task(_accept(site, pki))
+            client = await open_stream("localhost", site.port, pki.client())
+            server = await accepting
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 12)
+            sending = asyncio.create_task(client.send(bytes(100_000)))  # one write
+            await asyncio.sleep(0.05)
+            assert not sending.done()
+            await asyncio.get_running_loop().sock_sendall(server.socket, b"\x17\x03\x03\x00\x20" + bytes(32))
+            with pytest.raises(PeerMisbehaved):
+                await client.recv()
+            assert not sending.done()
+            with pytest.raises(PeerAlert):  # noqa: PT012 - the data comes first
+                while await server.recv():
+                    pass
+            await sending
+            await client.close()
+            await server.close()
+
+    async def _accept(site: Site, pki: Pki) -> AsyncStream:
+        site.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 12)
+        return await accept_stream(await site.accept(), pki.credential)
+
+    run(scene())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import threading
@@ -266,3 +267,40 @@ def test_closing_does_not_wait_for_a_peer_that_does_not_read(
     began = time.monotonic()
     client.close()
     assert time.monotonic() - began < 3
+
+
+class Unanswered(socket.socket):
+    """What the kernel says when a peer has not acknowledged anything for long."""
+
+    def recv(self, *_: object) -> bytes:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+
+@pytest.mark.parametrize("timeout", [PATIENCE, None])
+def test_a_peer_that_the_kernel_gave_up_is_lost(
+    timeout: float | None, sockets: tuple[socket.socket, socket.socket], pki: Pki
+) -> None:
+    client = Stream(
+        Unanswered(fileno=sockets[0].detach()), ClientConnection(pki.client(), "localhost"), timeout=timeout
+    )
+    with client, pytest.raises(ConnectionTruncated, match="timed out"):
+        client.recv()
+
+
+def test_closing_does_not_wait_for_whoever_sends(
+    sockets: tuple[socket.socket, socket.socket], pki: Pki, background: Submit
+) -> None:
+    client = Stream(sockets[0], ClientConnection(pki.client(), "localhost"), timeout=None)
+    server = Stream(sockets[1], ServerConnection(pki.server()), timeout=PATIENCE)
+    shaken = background(server.handshake)
+    client.handshake()
+    shaken.result(PATIENCE)
+    sending = background(client.send, bytes(50 << 20))  # nobody takes so much
+    time.sleep(0.3)
+    closing = background(client.close)
+    try:
+        closing.result(5)
+    finally:
+        server.close()
+    with pytest.raises(TLSError):
+        sending.result(PATIENCE)

@@ -24,6 +24,7 @@ from .blocking import DEFAULT_TIMEOUT, LINGER, MOST_DISCARDED, both
 from .channel import READ_AHEAD, RECORD, WIRE_CHUNK, WRITE_CHUNK
 from .inbox import Inbox
 from .recorder import TraceRecorder
+from .transports import time_is_up
 
 
 class AsyncStream:
@@ -96,11 +97,12 @@ class AsyncStream:
         async with self._wire:
             sealed = self.connection.encrypt_into(data, wire) if wire else self.connection.encrypt(bytes(data))
             await asyncio.get_running_loop().sock_sendall(self.socket, sealed)
+            await self._send_queued()  # what a reader left to us meanwhile
 
     async def close(self) -> None:
         """Says close_notify if that can still be said within a second, and closes the socket."""
         self.timeout = min(1.0, self.timeout or 1.0)
-        with contextlib.suppress(TLSError, OSError):
+        with self.socket, contextlib.suppress(TLSError, OSError):
             tickets_expected = self.connection.tickets_expected
             self.connection.close()
             async with self._limited("the peer did not take the end"):
@@ -111,7 +113,6 @@ class AsyncStream:
                 await self._discard(until_end=True, seconds=LINGER)
             else:
                 await self._discard(seconds=self.timeout if tickets_expected else 0)
-        self.socket.close()
 
     async def _discard(self, *, until_end: bool = False, seconds: float) -> None:
         """As `Stream` does it, and for the same reason."""
@@ -165,8 +166,11 @@ class AsyncStream:
         if self._wire.locked() and not wait:
             return
         async with self._wire:
-            while data := self.connection.data_to_send():
-                await asyncio.get_running_loop().sock_sendall(self.socket, data)
+            await self._send_queued()
+
+    async def _send_queued(self) -> None:
+        while data := self.connection.data_to_send():
+            await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     @contextlib.asynccontextmanager
     async def _limited(self, what: str) -> AsyncIterator[None]:
@@ -174,11 +178,11 @@ class AsyncStream:
         try:
             async with asyncio.timeout(self.timeout):
                 yield
-        except TimeoutError:
-            late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
-            self.connection.abort(late)
-            raise late from None
         except OSError as problem:
+            if time_is_up(problem):
+                late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
+                self.connection.abort(late)
+                raise late from None
             with contextlib.suppress(TLSError):
                 self.connection.receive_eof(problem.strerror or str(problem))
             failure = self.connection.failure

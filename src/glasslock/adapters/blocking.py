@@ -24,7 +24,7 @@ from ..trace import Observer, TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
 from .channel import Channel
 from .recorder import TraceRecorder
-from .transports import SocketTransport
+from .transports import SocketTransport, time_is_up
 
 DEFAULT_TIMEOUT = 30.0  # seconds that a single operation may take
 LINGER = 0.2  # seconds that a refused peer has to read why
@@ -112,7 +112,7 @@ class Stream:
         Does not wait for the peer's; but a client that has only sent waits for the tickets, or they would reset it.
         """
         self.timeout = min(1.0, self.timeout or 1.0)
-        with contextlib.suppress(TLSError, OSError):
+        with self.socket, contextlib.suppress(TLSError, OSError):
             tickets_expected = self.connection.tickets_expected
             self._channel.close()
             self.socket.shutdown(socket.SHUT_WR)
@@ -121,7 +121,6 @@ class Stream:
                 self._discard(until_end=True, seconds=LINGER)
             else:
                 self._discard(seconds=self.timeout if tickets_expected else 0)
-        self.socket.close()
 
     def _discard(self, *, until_end: bool = False, seconds: float) -> None:
         """Takes what nobody will read, and waits so long for the first of it or for the end.
@@ -149,11 +148,11 @@ class Stream:
         """Turns what the socket says into an error of ours, and into the end of the trace."""
         try:
             yield
-        except TimeoutError:
-            late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
-            self._channel.abort(late)
-            raise late from None
         except OSError as problem:
+            if time_is_up(problem):
+                late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
+                self._channel.abort(late)
+                raise late from None
             self._channel.hear_why()
             failure = self.connection.failure
             if failure is not None:

@@ -25,7 +25,7 @@ from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
 from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .inbox import Inbox
-from .transports import SocketTransport
+from .transports import SocketTransport, time_is_up
 
 R = TypeVar("R")
 
@@ -276,10 +276,9 @@ class Channel:
             return receive()
         except BlockingIOError:
             raise WantRead from None
-        except TimeoutError:
-            raise
         except OSError as problem:
-            self._tell_end(f"{problem.strerror or problem}")
+            if not time_is_up(problem):
+                self._tell_end(f"{problem.strerror or problem}")
             raise
 
     def _tell_end(self, problem: str) -> None:
@@ -330,12 +329,19 @@ class Channel:
                     self._unsent.append(memoryview(data))
             if not self._unsent:
                 return
-            if not self._wire.acquire(blocking=wait):
+            if not self._take_wire(deadline, wait=wait):
                 return
             try:
                 self._send(deadline)
             finally:
                 self._wire.release()
+
+    def _take_wire(self, deadline: float | None, *, wait: bool) -> bool:
+        if not wait or deadline is None:
+            return self._wire.acquire(blocking=wait)
+        if not self._wire.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise TimeoutError
+        return True
 
     def _send(self, deadline: float | None) -> None:
         unsent = self._unsent

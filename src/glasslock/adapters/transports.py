@@ -49,6 +49,15 @@ class SocketTransport:
         return self.seconds
 
 
+def time_is_up(problem: OSError) -> bool:
+    """Whether a time limit of ours or of the socket was reached.
+
+    The kernel's ETIMEDOUT is a TimeoutError too, but means that the peer does not answer any more: the connection
+    is lost, whatever our limit.
+    """
+    return isinstance(problem, TimeoutError) and problem.errno is None
+
+
 # poll takes one system call where epoll takes four; Windows has neither.
 _Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
