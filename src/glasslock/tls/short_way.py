@@ -17,14 +17,19 @@ as if the short one had not seen it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
 from ..errors import GlasslockError
 from .events import Data, Event
 from .handshake.context import Handshake
-from .protection import Content, Protection13
+from .protection import APPLICATION_DATA, HEADER_LENGTH, Content, Protection13
 from .record import RecordReader, RecordWriter
+
+_HEADER: Final = slice(HEADER_LENGTH)  # of a record; made once and not for each one
+_BODY: Final = slice(HEADER_LENGTH, None)
+_DATA: Final = bytes((APPLICATION_DATA,))
 
 
 class ShortWay(ABC):
@@ -46,11 +51,8 @@ class ShortWay(ABC):
         if len(data) != writer.short_length and not writer.takes_the_short_way(len(data)):
             return self._send_the_ordinary_way(data)
         header = writer.short_header
-        inner = data + b"\x17"
         key.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
-        sealed = key.aead.encrypt((key.iv ^ sequence).to_bytes(12), inner, header)
-        del inner  # its memory is still in the processor's cache
-        return header + sealed
+        return header + key.aead.encrypt((key.iv ^ sequence).to_bytes(12), data + _DATA, header)
 
     def decrypt(self, data: bytes) -> bytes:
         """`receive_data` for those who want the data: all of it that is whole now, maybe none.
@@ -62,18 +64,19 @@ class ShortWay(ABC):
         key = reader.short
         if key is None:
             return self._receive_the_ordinary_way(data)
-        header = data[:5]
+        header = data[_HEADER]
         if (header != reader.short_header or len(data) != reader.short_length) and not reader.takes_the_short_way(data):
             return self._receive_the_ordinary_way(data)
         sequence = key.sequence
         try:
-            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), data[5:], header)
+            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), data[_BODY], header)
         except InvalidTag:
             return self._receive_the_ordinary_way(data)  # which says what is wrong
-        if inner[-1] != 0x17:
+        content = inner.removesuffix(_DATA)
+        if content == inner:  # it ends in another type, or in padding
             return self._receive_the_ordinary_way(data)
         key.sequence = sequence + 1
-        return inner[:-1]
+        return content
 
     def encrypt_into(self, data: memoryview, buffer: memoryview) -> memoryview:
         """`encrypt` for much data: the records are made in `buffer`, if there is room and nothing has to go before.
