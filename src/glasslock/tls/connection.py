@@ -497,9 +497,10 @@ class Connection(ShortWay):
     # --- the trace
 
     def _tell_sent(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
-        self._hs.tell(
+        hs = self._hs
+        hs.tell(
             trace.RecordSent(
-                time=self._hs.now(),
+                time=hs.now(),
                 side=self._side,
                 content_type=content_type,
                 length=length,
@@ -510,9 +511,10 @@ class Connection(ShortWay):
         )
 
     def _tell_received(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
-        self._hs.tell(
+        hs = self._hs
+        hs.tell(
             trace.RecordReceived(
-                time=self._hs.now(),
+                time=hs.now(),
                 side=self._side,
                 content_type=content_type,
                 length=length,

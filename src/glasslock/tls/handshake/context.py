@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ... import trace
@@ -22,7 +23,7 @@ from .agreed import Agreed
 from .incoming import IncomingMessages
 
 if TYPE_CHECKING:
-    from ...trace import TraceRecord
+    from ...trace import Observer, TraceRecord
 
 _IDENTIFYING: Final = frozenset(
     {
@@ -97,6 +98,7 @@ class Handshake:
         "resumption_secret",
         "side",
         "skip_hello_requests",
+        "tell",
         "transcript",
         "write_secret",
         "writer",
@@ -111,6 +113,7 @@ class Handshake:
         self.writer = writer
         self.incoming = incoming
         self.observer = config.observer
+        self.tell: Observer = tell_nobody if config.observer is None else config.observer
         self.key_log = config.key_log
         self.now = config.clock
         self.transcript = Transcript()
@@ -357,31 +360,26 @@ class Handshake:
 
     # --- the trace
 
-    def tell(self, record: TraceRecord) -> None:
-        if self.observer is not None:
-            self.observer(record)
-
     def decided(
         self,
         what: str,
         chosen: int | str | None,
         *,
-        offered: tuple[int | str, ...] = (),
-        supported: tuple[int | str, ...] = (),
+        offered: Iterable[Any] = (),
+        supported: Iterable[Any] = (),
         kind: type[IntEnum] | None = None,
         why: str = "",
         rule: str = "",
         step: Step = Step.AGREE,
     ) -> None:
-        """Tells the trace of one choice; numbers are named by the registry `kind`."""
+        """Tells the trace of one choice. With a `kind` the offers are numbers, named by that registry, else words."""
         if self.observer is None:
             return
-
-        def name(value: int | str | None) -> str:
-            if value is None or isinstance(value, str):
-                return value or "none"
-            return name_of(kind, value) if kind is not None else str(value)
-
+        if kind is not None:
+            if isinstance(chosen, int):
+                chosen = name_of(kind, chosen)
+            offered = map(name_of, repeat(kind), offered)
+            supported = map(name_of, repeat(kind), supported)
         self.tell(
             trace.Decided(
                 time=self.now(),
@@ -389,12 +387,16 @@ class Handshake:
                 step=step,
                 rule=rule,
                 what=what,
-                chosen=name(chosen),
-                offered=tuple(name(value) for value in offered),
-                supported=tuple(name(value) for value in supported),
+                chosen=str(chosen or "none"),
+                offered=tuple(offered),
+                supported=tuple(supported),
                 why=why,
             )
         )
+
+
+def tell_nobody(_record: TraceRecord) -> None:
+    """In place of the observer where there is none."""
 
 
 def illegal(code: str, message: str, rule: str) -> PeerMisbehaved:
