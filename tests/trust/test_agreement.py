@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from glasslock.registry import Side
 from glasslock.trust import TrustStore
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.decide import Decision, Refused, decide, read_chain
@@ -27,6 +28,7 @@ from glasslock.trust.names import ServerName
 from glasslock.trust.paths import straight
 from glasslock.trust.policy import Policy, Purpose
 from glasslock.trust.situation import Situation
+from glasslock.trust.verdict import Moment
 
 from . import pki
 from .pki import CLIENT, DAY, NOW, SERVER, Issued, Recipe
@@ -37,6 +39,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Parsed a serial number")
 ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 CODE = ExtendedKeyUsageOID.CODE_SIGNING
 dns = x509.DNSName
+MOMENT = Moment(0.0, Side.CLIENT)
 Change = Callable[[Recipe], Recipe]
 Rework = Callable[[Issued, Issued], Issued]
 
@@ -260,10 +263,10 @@ def assert_agreement(sent: list[bytes], situation: Situation) -> None:
         refusal = str(error)
     if "fatal error" in refusal:
         # `cryptography` gives up the whole search at one such certificate, though another path may be good.
-        told = tell(situation, received, Decision(refusal=refusal)).failed[-1]
+        told = tell(situation, received, Decision(refusal=refusal), MOMENT).failed[-1]
         assert told.name != "verifier" or told.explanation == refusal
         return
-    story = tell(situation, received, Decision(refusal="not told"))
+    story = tell(situation, received, Decision(refusal="not told"), MOMENT)
     event("accepted" if accepted else f"refused: {', '.join(sorted({f.name for f in story.failed}))}")
     reasons = [finding for finding in story.failed if finding.name != "verifier"]
     reasons_told = [f"{finding.certificate} {finding.name}: {finding.explanation}" for finding in reasons]

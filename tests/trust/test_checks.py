@@ -43,6 +43,7 @@ from glasslock.trust.policy import Policy, Purpose
 from glasslock.trust.signing import Signatures
 from glasslock.trust.situation import Situation
 from glasslock.trust.stores import Anchors
+from glasslock.trust.verdict import Moment
 
 from . import pki
 from .pki import CLIENT, DAY, NOW, SERVER, Issued
@@ -58,7 +59,8 @@ def place(*path: Issued, index: int = 0, anchored: bool = True, **situation: Any
     store = situation.pop("store", None) or pki.store(path[-1])
     facts = {"policy": Policy(), "purpose": Purpose.SERVER, "now": NOW, "name": ServerName("example.com")}
     parsed = tuple(ParsedCertificate.from_x509(one.certificate) for one in path)
-    return Place(Situation(store=store, **{**facts, **situation}), parsed, index, anchored, (), Signatures())
+    moment = Moment(12.5, Side.SERVER)
+    return Place(Situation(store=store, **{**facts, **situation}), parsed, index, anchored, (), Signatures(), moment)
 
 
 def ask(check: Check, *path: Issued, **where: Any) -> Finding:
@@ -90,8 +92,7 @@ def failed(kind: Kind) -> tuple[Outcome, Kind]:
 
 
 def test_a_finding_becomes_a_record_of_the_trace() -> None:
-    finding = ask(check_dates, GOOD.leaf, GOOD.root)
-    record = finding.as_record(12.5, Side.SERVER)
+    record = ask(check_dates, GOOD.leaf, GOOD.root).record
     assert (record.time, record.side, record.name, record.certificate) == (12.5, Side.SERVER, "dates", 0)
     assert record.subject == "example.com"
     assert record.rule == "RFC 5280 section 4.1.2.5"

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 
 from glasslock.errors import CertificateRefused
-from glasslock.trace import Outcome
+from glasslock.trace import CheckRan, Outcome
 from glasslock.trust import Kind, Verdict
 from glasslock.trust.checks import Finding
 from glasslock.trust.others import Refusal, others_say
@@ -165,7 +165,10 @@ def test_of_several_errors_the_one_that_openssl_finds_first(trusted: bool, host:
 
 def say(*findings: tuple[str, Kind, int], public: bool = False, bits: int = 0) -> dict[str, str]:
     found = [
-        Finding(name, Outcome.FAILED, position, "", "", (), "not allowed", kind) for name, kind, position in findings
+        Finding(
+            CheckRan(time=0, name=name, outcome=Outcome.FAILED, certificate=position, explanation="not allowed"), kind
+        )
+        for name, kind, position in findings
     ]
     return dict(others_say(Refusal(found, "NET::ERR_CERT_X", None, False, False, False, public, bits)))
 

@@ -10,7 +10,7 @@ import datetime as dt
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -102,45 +102,51 @@ class ParsedCertificate:
         """The shortest text that names the issuer."""
         return _title(self.certificate, "issuer") or self.issuer
 
-    @property
+    @cached_property
+    def serial(self) -> int:
+        return int.from_bytes(self.fields.serial, "big", signed=True)
+
+    @cached_property
     def self_issued(self) -> bool:
         """Whether issuer and subject are the same name (RFC 5280 section 6.1); says nothing of the key."""
         return self.fields.issuer == self.fields.subject
 
-    @property
+    @cached_property
     def identity(self) -> tuple[bytes, bytes, bytes]:
         """Name and key: what two certificates of one CA have in common."""
         return self.fields.subject, self.fields.key_algorithm, self.fields.public_key
 
-    @property
-    def names(self) -> list[x509.GeneralName]:
+    @cached_property
+    def names(self) -> tuple[x509.GeneralName, ...]:
         """The subject alternative names, all types."""
         found = self.find(x509.SubjectAlternativeName)
-        return list(found.value) if found else []
+        return tuple(found.value) if found else ()
 
     @property
     def dns_names(self) -> list[str]:
         return [printable(name.value) for name in self.names if isinstance(name, x509.DNSName)]
 
-    @property
-    def extensions(self) -> x509.Extensions:
-        return self.certificate.extensions
+    @cached_property
+    def critical(self) -> tuple[x509.ObjectIdentifier, ...]:
+        """Which of its extensions are marked critical."""
+        return tuple(extension.oid for extension in self.certificate.extensions if extension.critical)
 
     def find(self, kind: type[E]) -> x509.Extension[E] | None:
         """Look up the extension of this type, if the certificate has it."""
-        return cast("x509.Extension[E] | None", self._extensions.get(kind.oid))
+        found: x509.Extension[E] | None = self._extensions.get(kind.oid)
+        return found
 
     @cached_property
-    def _extensions(self) -> dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]:
+    def _extensions(self) -> dict[x509.ObjectIdentifier, x509.Extension[Any]]:
         return {extension.oid: extension for extension in self.certificate.extensions}
 
-    @property
+    @cached_property
     def key_identifier(self) -> bytes | None:
         """The subject key identifier."""
         found = self.find(x509.SubjectKeyIdentifier)
         return found.value.digest if found else None
 
-    @property
+    @cached_property
     def authority_key_identifier(self) -> bytes | None:
         """The issuer's key identifier, as this certificate gives it."""
         found = self.find(x509.AuthorityKeyIdentifier)

@@ -8,10 +8,10 @@ refusal, in the verifier's own words.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
-from glasslock.trace import Outcome, PathTried
+from glasslock.trace import CheckRan, Outcome, PathTried
 
 from .advice import Case, advise, clock_doubt
 from .certificate import ParsedCertificate, UnreadableCertificate
@@ -45,35 +45,31 @@ class Story:
     """The paths that were tried, the one that counts, and its checks."""
 
     path: Path | None
-    findings: tuple[Finding, ...]
+    findings: list[Finding]
+    failed: list[Finding]  # those among them
     tried: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()  # of each path that was tried; empty for the one that was accepted
-
-    @property
-    def failed(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.outcome is Outcome.FAILED]
 
 
 @dataclass(slots=True)
 class _Judged:
     path: Path
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def failures(self) -> list[Finding]:
-        return [finding for finding in self.findings if finding.outcome is Outcome.FAILED]
+    findings: list[Finding]
+    failed: list[Finding]
 
     @property
     def problem(self) -> str:
         """What is wrong with the path, in short."""
-        failures = self.failures
-        return f"{failures[0].subject}: {failures[0].explanation}" if failures else self.path.dead_end
+        if not self.failed:
+            return self.path.dead_end
+        first = self.failed[0].record
+        return f"{first.subject}: {first.explanation}"
 
 
-def tell(situation: Situation, received: Received, decision: Decision) -> Story:
+def tell(situation: Situation, received: Received, decision: Decision, moment: Moment) -> Story:
     """Try the paths and run the checks."""
     if received.leaf is None:
-        return Story(None, (_overview(received), _unusable(received)))
+        return _without_path(received, _unusable(received, moment), moment)
     try:
         verified = [ParsedCertificate.from_x509(certificate) for certificate in decision.path]
         search = PathSearch(
@@ -85,48 +81,58 @@ def tell(situation: Situation, received: Received, decision: Decision) -> Story:
         leaf = ParsedCertificate.from_x509(received.leaf)
         accepted = straight(verified)
     except UnreadableCertificate as error:
-        return Story(None, (_overview(received), _verifier_says(str(error))))
-    judged = _tried(situation, search, leaf, accepted)
+        return _without_path(received, _verifier_says(str(error), moment), moment)
+    judged = _tried(situation, search, leaf, accepted, moment)
     best = _best(judged, decision)
-    findings = [_overview(received, exhausted=search.exhausted), *best.findings]
-    if decision.refusal and not best.failures:
-        findings.append(_verifier_says(decision.refusal))
-    tried = tuple(one.path for one in judged)
-    return Story(best.path, tuple(findings), tried, tuple(one.problem for one in judged))
+    findings, failed = [_overview(received, moment, exhausted=search.exhausted), *best.findings], best.failed
+    if decision.refusal and not failed:
+        failed = [_verifier_says(decision.refusal, moment)]
+        findings += failed
+    tried = tuple([one.path for one in judged])
+    return Story(best.path, findings, failed, tried, tuple([one.problem for one in judged]))
+
+
+def _without_path(received: Received, failed: Finding, moment: Moment) -> Story:
+    return Story(None, [_overview(received, moment), failed], [failed])
 
 
 def _tried(
-    situation: Situation, search: PathSearch, leaf: ParsedCertificate, accepted: tuple[ParsedCertificate, ...]
+    situation: Situation,
+    search: PathSearch,
+    leaf: ParsedCertificate,
+    accepted: tuple[ParsedCertificate, ...],
+    moment: Moment,
 ) -> list[_Judged]:
     """Judge path after path, up to the first without a fault, and last of all the one that was accepted."""
     judged = []
     for path in search.from_leaf(leaf):
         if path.certificates == accepted:
             break
-        judged.append(_Judged(path, run_checks(_places(situation, path, search.signatures))))
-        if not accepted and path.anchored and not judged[-1].failures:
+        judged.append(_judge(situation, path, search.signatures, moment))
+        if not accepted and path.anchored and not judged[-1].failed:
             break
     if accepted:
-        path = Path(accepted, anchored=True)
-        judged.append(_Judged(path, run_checks(_places(situation, path, search.signatures))))
+        judged.append(_judge(situation, Path(accepted, anchored=True), search.signatures, moment))
     return judged
 
 
-def _places(situation: Situation, path: Path, signatures: Signatures) -> list[Place]:
-    return [
-        Place(situation, path.certificates, index, path.anchored, path.impostors, signatures)
+def _judge(situation: Situation, path: Path, signatures: Signatures, moment: Moment) -> _Judged:
+    places = [
+        Place(situation, path.certificates, index, path.anchored, path.impostors, signatures, moment)
         for index in range(len(path.certificates))
     ]
+    findings = run_checks(places)
+    return _Judged(path, findings, [finding for finding in findings if finding.kind is not None])
 
 
 def _best(judged: Sequence[_Judged], decision: Decision) -> _Judged:
     """The accepted path; else the one that came nearest: to a trusted root, with the fewest faults, the longest."""
     if decision.path:
         return judged[-1]
-    return max(judged, key=lambda one: (one.path.anchored, -len(one.failures), len(one.path.certificates)))
+    return max(judged, key=lambda one: (one.path.anchored, -len(one.failed), len(one.path.certificates)))
 
 
-def _overview(received: Received, *, exhausted: bool = False) -> Finding:
+def _overview(received: Received, moment: Moment, *, exhausted: bool = False) -> Finding:
     """What was sent, and whether it could be used."""
     remarks = [f"certificate {index + 1}: {reason}" for index, reason in received.unreadable]
     if received.duplicates:
@@ -138,17 +144,40 @@ def _overview(received: Received, *, exhausted: bool = False) -> Finding:
     inputs = (("sent", str(len(received.chain))), ("bytes", f"{sum(map(len, received.chain)):,}"))
     outcome = Outcome.WARNED if remarks else Outcome.PASSED
     explanation = "; ".join(remarks) or "all can be read"
-    return Finding("chain", outcome, None, "", "RFC 9846 section 4.5.1", inputs, explanation)
+    return Finding(
+        CheckRan(
+            time=moment.time,
+            side=moment.side,
+            rule="RFC 9846 section 4.5.1",
+            name="chain",
+            outcome=outcome,
+            inputs=inputs,
+            explanation=explanation,
+        )
+    )
 
 
-def _unusable(received: Received) -> Finding:
+def _unusable(received: Received, moment: Moment) -> Finding:
     """There is no leaf to speak of."""
     reason = received.unreadable[0][1] if received.unreadable else "no certificate was sent"
-    return Finding("form", Outcome.FAILED, 0, "", "RFC 5280 section 4.1", (), reason, Kind.INVALID)
+    return _invalid("form", "RFC 5280 section 4.1", 0, reason, moment)
 
 
-def _verifier_says(refusal: str) -> Finding:
-    return Finding("verifier", Outcome.FAILED, None, "", "RFC 5280 section 6", (), refusal, Kind.INVALID)
+def _verifier_says(refusal: str, moment: Moment) -> Finding:
+    return _invalid("verifier", "RFC 5280 section 6", None, refusal, moment)
+
+
+def _invalid(name: str, rule: str, certificate: int | None, reason: str, moment: Moment) -> Finding:
+    record = CheckRan(
+        time=moment.time,
+        side=moment.side,
+        rule=rule,
+        name=name,
+        outcome=Outcome.FAILED,
+        certificate=certificate,
+        explanation=reason,
+    )
+    return Finding(record, Kind.INVALID)
 
 
 # --- the verdict ---
@@ -177,7 +206,7 @@ def reach_verdict(situation: Situation, received: Received, story: Story, host: 
         may_proceed=True,
         received=received.chain,
         paths=path_records(story, moment),
-        checks=tuple(finding.as_record(moment.time, moment.side) for finding in story.findings),
+        checks=tuple([finding.record for finding in story.findings]),
     )
 
 
@@ -217,7 +246,7 @@ def _refused(situation: Situation, received: Received, story: Story, host: str, 
         others_say=_others(situation, story, story.path, code, host) if situation.server and story.path else (),
         received=received.chain,
         paths=path_records(story, moment),
-        checks=tuple(one.as_record(moment.time, moment.side) for one in story.findings),
+        checks=tuple([one.record for one in story.findings]),
     )
 
 

@@ -81,7 +81,13 @@ def _known() -> re.Pattern[str]:
 def inspecting_product(path: Sequence[ParsedCertificate]) -> str:
     """Name the product whose name is among the issuers of the path; empty if none is known."""
     for certificate in path:
-        match = _known().search(certificate.issuer.lower())
-        if match:
-            return _NAMES[match.group()]
+        product = _product(certificate)
+        if product:
+            return product
     return ""
+
+
+@functools.lru_cache(maxsize=256)
+def _product(certificate: ParsedCertificate) -> str:
+    match = _known().search(certificate.issuer.lower())
+    return _NAMES[match.group()] if match else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 
 TEXT_LIMIT = 200  # characters of a peer's text that we repeat
 
@@ -20,6 +21,7 @@ def utc(now: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(int(now), dt.UTC)
 
 
+@lru_cache(maxsize=256)
 def stamp(moment: dt.datetime) -> str:
     """A moment in UTC, to the second."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

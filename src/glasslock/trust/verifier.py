@@ -202,7 +202,8 @@ def _explain(received: Received, situation: Situation, decision: Decision, audie
     from .explain import reach_verdict, tell  # all that takes time to import is in here
 
     moment = audience.moment
-    verdict = reach_verdict(situation, received, tell(situation, received, decision), audience.host, moment)
+    story = tell(situation, received, decision, moment)
+    verdict = reach_verdict(situation, received, story, audience.host, moment)
     if audience.hsts:
         verdict = verdict.on_hsts_host()
     if audience.observer is not None:

@@ -42,5 +42,4 @@ __all__ = ["CHECKS", "Check", "Finding", "Place", "run_checks"]
 
 def run_checks(places: Sequence[Place], checks: Sequence[Check] = CHECKS) -> list[Finding]:
     """Ask every check of every certificate of a path, leaf first."""
-    findings = (check(place) for place in places for check in checks)
-    return [finding for finding in findings if finding is not None]
+    return [finding for place in places for check in checks if (finding := check(place)) is not None]

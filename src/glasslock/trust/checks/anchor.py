@@ -19,17 +19,18 @@ def check_anchor(place: Place) -> Finding | None:
     question = place.asks(
         "trust anchor",
         "RFC 5280 section 6.1.1 (d)",
-        [
+        (
             ("looked for", last.title if place.anchored else last.issuer_title),
             ("trust store", f"{name}, {len(store)} certificates"),
-        ],
+        ),
     )
     if not place.anchored:
         return question.failed(*why_not_anchored(place))
+    public = store.is_public(last.certificate)
     product = inspecting_product(place.path)
-    if product and not store.is_public(last.certificate):
+    if product and not public:
         return question.warned(f"trusted here, but it is the root of {product}: someone reads along")
-    origin = "a public CA" if store.is_public(last.certificate) else "not known as a public CA: added to this list"
+    origin = "a public CA" if public else "not known as a public CA: added to this list"
     return question.passed(f"in {name} ({origin})")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 from glasslock.trust.text import count
 
-from .base import Finding, Place
+from .base import Finding, Place, remembered
 
 USAGES = (
     ("digital_signature", "digital signature"),
@@ -37,10 +38,10 @@ def check_basic_constraints(place: Place) -> Finding:
     question = place.asks(
         "basic constraints",
         "RFC 5280 section 4.2.1.9",
-        [
+        (
             ("CA", "yes" if is_ca else "no" if found is not None else "not said"),
             ("needed", "no" if place.is_leaf else "yes"),
-        ],
+        ),
     )
     if place.is_leaf:
         if is_ca and not place.is_anchor:
@@ -55,15 +56,17 @@ def check_basic_constraints(place: Place) -> Finding:
 
 def check_path_length(place: Place) -> Finding | None:
     """RFC 5280 section 4.2.1.9: how many intermediates a CA allows below itself."""
+    if place.is_leaf:
+        return None
     found = place.certificate.find(x509.BasicConstraints)
-    if place.is_leaf or found is None:
+    if found is None:
         return None
     limit = found.value.path_length
     below = place.position - 1
     question = place.asks(
         "path length",
         "RFC 5280 section 4.2.1.9",
-        [("intermediates below", str(below)), ("allowed", "any number" if limit is None else str(limit))],
+        (("intermediates below", str(below)), ("allowed", "any number" if limit is None else str(limit))),
     )
     if limit is not None and below > limit:
         return question.failed(
@@ -75,11 +78,10 @@ def check_path_length(place: Place) -> Finding | None:
 def check_key_usage(place: Place) -> Finding:
     """RFC 5280 section 4.2.1.3: a CA's key must be one for signing certificates, a leaf's one for signatures."""
     found = place.certificate.find(x509.KeyUsage)
-    usage = found.value if found is not None else None
-    words = "not said" if usage is None else ", ".join(text for name, text in USAGES if getattr(usage, name)) or "none"
-    question = place.asks("key usage", "RFC 5280 section 4.2.1.3", [("key may", words)])
-    if usage is None:
+    question = place.asks("key usage", "RFC 5280 section 4.2.1.3", (("key may", key_usage_words(place.certificate)),))
+    if found is None:
         return question.passed("does not limit what its key is for")
+    usage = found.value
     if place.is_leaf:
         if not usage.digital_signature:
             return question.warned("its key may not make signatures, which TLS 1.3 needs of it")
@@ -89,24 +91,39 @@ def check_key_usage(place: Place) -> Finding:
     return question.passed("its key may sign certificates")
 
 
+@remembered
+def key_usage_words(certificate: ParsedCertificate) -> str:
+    """What the key may be used for, in words."""
+    found = certificate.find(x509.KeyUsage)
+    if found is None:
+        return "not said"
+    return ", ".join([text for name, text in USAGES if getattr(found.value, name)]) or "none"
+
+
 def check_extended_key_usage(place: Place) -> Finding:
     """RFC 5280 section 4.2.1.12: what the certificate is for. A CA's limits what it may vouch for."""
     purpose = place.situation.purpose
     found = place.certificate.find(x509.ExtendedKeyUsage)
-    usages = list(found.value) if found is not None else []
     question = place.asks(
         "extended key usage",
         "RFC 5280 section 4.2.1.12",
-        [
-            ("for", ", ".join(USAGE_NAMES.get(oid, oid.dotted_string) for oid in usages) or "not said"),
-            ("needed", purpose.words),
-        ],
+        (("for", extended_key_usage_words(place.certificate)), ("needed", purpose.words)),
     )
     if found is None:
         return question.passed("does not limit what it is for")
+    usages = list(found.value)
     if purpose.value in usages:
         return question.passed(f"is for {purpose.words}")
     if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages and not place.is_leaf:
         return question.passed("may vouch for any use")
     what = f"is not for {purpose.words}" if place.is_leaf else f"may not vouch for {purpose.words}"
     return question.failed(Kind.WRONG_PURPOSE, what)
+
+
+@remembered
+def extended_key_usage_words(certificate: ParsedCertificate) -> str:
+    """What the certificate may be used for, in words."""
+    found = certificate.find(x509.ExtendedKeyUsage)
+    if found is None:
+        return "not said"
+    return ", ".join([USAGE_NAMES.get(oid, oid.dotted_string) for oid in found.value]) or "not said"

@@ -1,78 +1,48 @@
 """What a check is given and what it says.
 
-A check is a function of one `Place`: a certificate, where it stands in a path, and the situation. It answers
-with one `Finding`, or with None where the question does not arise. It never raises and never decides.
+A check is a function of one `Place`: a certificate, where it stands in a path, and the situation. It asks with its
+inputs and answers with one `Finding`, or with None where the question does not arise. It never raises and never
+decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
-from glasslock.registry import Side
 from glasslock.trace import CheckRan, Outcome
-from glasslock.trust.signing import Signatures
 
 if TYPE_CHECKING:
     from glasslock.trust.certificate import ParsedCertificate
     from glasslock.trust.kinds import Kind
+    from glasslock.trust.signing import Signatures
     from glasslock.trust.situation import Situation
+    from glasslock.trust.verdict import Moment
 
-Inputs: TypeAlias = Sequence[tuple[str, str]]
+Inputs: TypeAlias = tuple[tuple[str, str], ...]
 
-
-class Place(NamedTuple):
-    """One certificate of a path, leaf first. `anchored`: the last certificate of the path is in the store.
-
-    `impostors`: certificates that bear the name of the last one's issuer, but whose key did not sign it.
-    """
-
-    situation: Situation
-    path: tuple[ParsedCertificate, ...]
-    position: int
-    anchored: bool
-    impostors: tuple[ParsedCertificate, ...]
-    signatures: Signatures
-
-    @property
-    def certificate(self) -> ParsedCertificate:
-        return self.path[self.position]
-
-    @property
-    def is_leaf(self) -> bool:
-        return self.position == 0
-
-    @property
-    def is_last(self) -> bool:
-        return self.position == len(self.path) - 1
-
-    @property
-    def is_anchor(self) -> bool:
-        return self.anchored and self.is_last
-
-    @property
-    def issuer(self) -> ParsedCertificate | None:
-        """The next certificate of the path."""
-        return None if self.is_last else self.path[self.position + 1]
-
-    def asks(self, name: str, rule: str, inputs: Inputs = ()) -> Question:
-        """Start a check on this certificate."""
-        return Question(self, name, rule, tuple(inputs))
+# For what a check says of a certificate's bytes alone: the same ones come again and again. What depends on time, name,
+# store or policy, and whatever is a decision, is worked out anew in each verification.
+remembered = lru_cache(maxsize=256)
 
 
-class Question(NamedTuple):
-    """A check that has its inputs and needs its answer."""
+@dataclass(slots=True)
+class Finding:
+    """The question and the answer of one check, as the trace has it; `kind` is set if it failed."""
 
-    place: Place
-    name: str
-    rule: str
-    inputs: tuple[tuple[str, str], ...]
+    record: CheckRan
+    kind: Kind | None = None
+
+    # --- the answer to what a place `asks`
 
     def passed(self, explanation: str) -> Finding:
         return self._answer(Outcome.PASSED, explanation)
 
     def failed(self, kind: Kind, explanation: str) -> Finding:
-        return self._answer(Outcome.FAILED, explanation, kind)
+        self.kind = kind
+        return self._answer(Outcome.FAILED, explanation)
 
     def warned(self, explanation: str) -> Finding:
         return self._answer(Outcome.WARNED, explanation)
@@ -83,36 +53,98 @@ class Question(NamedTuple):
     def unknown(self, explanation: str) -> Finding:
         return self._answer(Outcome.UNKNOWN, explanation)
 
-    def _answer(self, outcome: Outcome, explanation: str, kind: Kind | None = None) -> Finding:
-        place = self.place
-        title = place.certificate.title
-        return Finding(self.name, outcome, place.position, title, self.rule, self.inputs, explanation, kind)
+    def _answer(self, outcome: Outcome, explanation: str) -> Finding:
+        self.record.outcome = outcome
+        self.record.explanation = explanation
+        return self
+
+    # --- what was found
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.record.outcome
+
+    @property
+    def certificate(self) -> int | None:
+        """The position in the path; None if it is about the whole."""
+        return self.record.certificate
+
+    @property
+    def rule(self) -> str:
+        return self.record.rule
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.record.inputs
+
+    @property
+    def explanation(self) -> str:
+        return self.record.explanation
 
 
-class Finding(NamedTuple):
-    """The answer of one check. `kind` is set if it failed; `certificate` is None if it is about the whole."""
+class Place:
+    """One certificate of a path, leaf first. `anchored`: the last certificate of the path is in the store.
 
-    name: str
-    outcome: Outcome
-    certificate: int | None
-    subject: str
-    rule: str
-    inputs: tuple[tuple[str, str], ...]
-    explanation: str
-    kind: Kind | None = None
+    `impostors`: certificates that bear the name of the last one's issuer, but whose key did not sign it.
+    `issuer` is the next certificate of the path.
+    """
 
-    def as_record(self, time: float, side: Side) -> CheckRan:
-        """The same for the trace."""
-        return CheckRan(
-            time=time,
-            side=side,
-            rule=self.rule,
-            name=self.name,
-            outcome=self.outcome,
-            certificate=self.certificate,
-            subject=self.subject,
-            inputs=self.inputs,
-            explanation=self.explanation,
+    __slots__ = (
+        "anchored",
+        "certificate",
+        "impostors",
+        "is_anchor",
+        "is_last",
+        "is_leaf",
+        "issuer",
+        "moment",
+        "path",
+        "position",
+        "signatures",
+        "situation",
+    )
+
+    def __init__(
+        self,
+        situation: Situation,
+        path: tuple[ParsedCertificate, ...],
+        position: int,
+        anchored: bool,
+        impostors: tuple[ParsedCertificate, ...],
+        signatures: Signatures,
+        moment: Moment,
+    ) -> None:
+        self.situation = situation
+        self.path = path
+        self.position = position
+        self.anchored = anchored
+        self.impostors = impostors
+        self.signatures = signatures
+        self.moment = moment
+        self.certificate = path[position]
+        self.is_leaf = position == 0
+        self.is_last = position == len(path) - 1
+        self.is_anchor = anchored and self.is_last
+        self.issuer = None if self.is_last else path[position + 1]
+
+    def asks(self, name: str, rule: str, inputs: Inputs) -> Finding:
+        """Start a check on this certificate: the question, which has to be answered."""
+        time, side = self.moment
+        return Finding(
+            CheckRan(
+                time=time,
+                side=side,
+                rule=rule,
+                name=name,
+                outcome=Outcome.UNKNOWN,
+                certificate=self.position,
+                subject=self.certificate.title,
+                inputs=inputs,
+            )
         )
 
 

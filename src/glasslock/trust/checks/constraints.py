@@ -34,11 +34,11 @@ def check_name_constraints(place: Place) -> Finding | None:
     question = place.asks(
         "name constraints",
         "RFC 5280 section 4.2.1.10",
-        [
+        (
             ("permitted", describe_names(permitted) if permitted else "all but the excluded"),
             ("excluded", describe_names(excluded)),
             ("names below", describe_names(_names_below(place))),
-        ],
+        ),
     )
     if place.is_leaf:
         return question.failed(Kind.INVALID, "limits the names of others, which only a CA may")

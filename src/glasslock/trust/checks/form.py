@@ -7,7 +7,7 @@ from cryptography import x509
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 
-from .base import Finding, Place
+from .base import Finding, Inputs, Place, remembered
 
 # The extensions that the verifier processes: a critical one that is not among them must be refused.
 PROCESSED = frozenset(
@@ -35,18 +35,18 @@ EMPTY_NAME = b"\x30\x00"
 def check_form(place: Place) -> Finding:
     """RFC 5280 section 4.1: version, serial, issuer, encoding of dates, one signature algorithm named twice."""
     certificate = place.certificate
-    fields = certificate.fields
-    question = place.asks(
-        "form",
-        "RFC 5280 section 4.1",
-        [("version", certificate.certificate.version.name), ("serial", fields.serial.hex())],
-    )
+    question = place.asks("form", "RFC 5280 section 4.1", form_inputs(certificate))
     if certificate.certificate.version is not x509.Version.v3:
         # For a browser the names are what is missing.
         kind = Kind.WRONG_NAME if place.is_leaf and place.situation.server else Kind.INVALID
         return question.failed(kind, "an X.509 version 1 certificate: it has no extensions, so no names that it is for")
     problem = _form_problem(certificate)
     return question.failed(Kind.INVALID, problem) if problem else question.passed("built as the standard says")
+
+
+@remembered
+def form_inputs(certificate: ParsedCertificate) -> Inputs:
+    return ("version", certificate.certificate.version.name), ("serial", certificate.fields.serial.hex())
 
 
 def _form_problem(certificate: ParsedCertificate) -> str:
@@ -67,23 +67,24 @@ def _form_problem(certificate: ParsedCertificate) -> str:
 
 def check_critical_extensions(place: Place) -> Finding:
     """RFC 5280 section 4.2: a critical extension that is not understood must be refused."""
-    critical = [extension.oid for extension in place.certificate.extensions if extension.critical]
-    unknown = [oid.dotted_string for oid in critical if oid not in PROCESSED]
-    question = place.asks(
-        "critical extensions",
-        "RFC 5280 section 4.2",
-        [("critical", ", ".join(oid.dotted_string for oid in critical) or "none")],
-    )
-    if unknown:
-        return question.failed(Kind.INVALID, f"insists on an extension that is not understood: {', '.join(unknown)}")
+    critical = place.certificate.critical
+    question = place.asks("critical extensions", "RFC 5280 section 4.2", critical_inputs(place.certificate))
+    if not PROCESSED.issuperset(critical):
+        unknown = ", ".join([oid.dotted_string for oid in critical if oid not in PROCESSED])
+        return question.failed(Kind.INVALID, f"insists on an extension that is not understood: {unknown}")
     return question.passed("every extension it insists on is understood")
+
+
+@remembered
+def critical_inputs(certificate: ParsedCertificate) -> Inputs:
+    return (("critical", ", ".join([oid.dotted_string for oid in certificate.critical]) or "none"),)
 
 
 def check_profile(place: Place) -> Finding:
     """Lapses from RFC 5280 that browsers let pass: a warning, or a refusal if the policy is strict."""
     lapses = leaf_lapses(place) if place.is_leaf else ca_lapses(place.certificate)
     question = place.asks(
-        "profile", "RFC 5280 section 4.2.1", [("strict", "yes" if place.situation.policy.strict else "no")]
+        "profile", "RFC 5280 section 4.2.1", (("strict", "yes" if place.situation.policy.strict else "no"),)
     )
     if not lapses:
         return question.passed("no lapse from the standard's profile")
@@ -129,8 +130,4 @@ def ca_lapses(certificate: ParsedCertificate) -> list[str]:
 def _marked_wrongly(
     certificate: ParsedCertificate, kinds: tuple[tuple[type[x509.ExtensionType], str], ...]
 ) -> list[str]:
-    return [
-        f"marks its {name} critical"
-        for kind, name in kinds
-        if (found := certificate.find(kind)) is not None and found.critical
-    ]
+    return [f"marks its {name} critical" for kind, name in kinds if kind.oid in certificate.critical]

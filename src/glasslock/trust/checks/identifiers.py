@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .base import Finding, Place
+from glasslock.trust.certificate import ParsedCertificate
+
+from .base import Finding, Inputs, Place, remembered
 
 LEAST_SERIAL_BITS = 64  # of randomness, Baseline Requirements section 7.1; a shorter number cannot hold them
 
@@ -11,17 +13,12 @@ def check_identifiers(place: Place) -> Finding:
     """RFC 5280 sections 4.1.2.2, 4.2.1.1 and 4.2.1.2. Nothing here is a reason to refuse."""
     certificate, issuer = place.certificate, place.issuer
     own, wanted = certificate.key_identifier, certificate.authority_key_identifier
-    serial = int.from_bytes(certificate.fields.serial, "big", signed=True)
+    serial = certificate.serial
     offered = issuer.key_identifier if issuer is not None else None
     question = place.asks(
         "identifiers",
         "RFC 5280 sections 4.1.2.2 and 4.2.1.1",
-        [
-            ("serial", f"{serial:x}"),
-            ("key identifier", _hex(own)),
-            ("issuer's key identifier", _hex(wanted)),
-            ("next certificate's key identifier", _hex(offered)),
-        ],
+        (*identifier_inputs(certificate), ("next certificate's key identifier", _hex(offered))),
     )
     lapses = []
     if serial <= 0:
@@ -36,6 +33,15 @@ def check_identifiers(place: Place) -> Finding:
     if not place.is_leaf and own is None:
         lapses.append("a CA without a key identifier")
     return question.warned("; ".join(lapses)) if lapses else question.passed("fit together")
+
+
+@remembered
+def identifier_inputs(certificate: ParsedCertificate) -> Inputs:
+    return (
+        ("serial", f"{certificate.serial:x}"),
+        ("key identifier", _hex(certificate.key_identifier)),
+        ("issuer's key identifier", _hex(certificate.authority_key_identifier)),
+    )
 
 
 def _hex(identifier: bytes | None) -> str:

@@ -9,7 +9,7 @@ from glasslock.trust.kinds import Kind
 from glasslock.trust.names import ServerName, describe_names, matching_name, split_wildcard
 from glasslock.trust.text import printable
 
-from .base import Finding, Place
+from .base import Finding, Place, remembered
 
 RULE = "RFC 9525 section 6"
 
@@ -21,15 +21,14 @@ def check_name(place: Place) -> Finding | None:
         return None
     leaf = place.certificate
     found = leaf.find(x509.SubjectAlternativeName)
-    names = leaf.names
     wanted = situation.name
     question = place.asks(
         "name",
         RULE,
-        [
+        (
             ("wanted", wanted.text if wanted is not None else situation.name_problem or "any"),
-            ("certificate is for", describe_names(names)),
-        ],
+            ("certificate is for", names_words(leaf)),
+        ),
     )
     if situation.name_problem:
         return question.failed(Kind.WRONG_NAME, situation.name_problem)
@@ -37,11 +36,17 @@ def check_name(place: Place) -> Finding | None:
         return question.failed(Kind.WRONG_NAME, "says of no name that it is for it (no subject alternative names)")
     if wanted is None:
         return question.skipped("the caller compares names itself")
-    match = matching_name(names, wanted)
+    match = matching_name(leaf.names, wanted)
     if match is None:
         hint = name_hint(leaf, wanted)
         return question.failed(Kind.WRONG_NAME, f"is not for {wanted.text}" + (f"; {hint}" if hint else ""))
     return question.passed(f"{printable(match)} covers {wanted.text}")
+
+
+@remembered
+def names_words(leaf: ParsedCertificate) -> str:
+    """The names that it is for, in words."""
+    return describe_names(leaf.names)
 
 
 def name_hint(leaf: ParsedCertificate, wanted: ServerName) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from glasslock.trust.certificate import must_staple
+from glasslock.trust.certificate import ParsedCertificate, must_staple
 from glasslock.trust.kinds import Kind
 from glasslock.trust.ocsp import Staple, Status, read_staple
 from glasslock.trust.text import span, stamp
 
-from .base import Finding, Place
+from .base import Finding, Inputs, Place, remembered
 
 RULE = "RFC 6960 section 3.2"
 
@@ -19,18 +19,18 @@ def check_revocation(place: Place) -> Finding | None:
     if not place.is_leaf:
         return None
     situation, leaf, issuer = place.situation, place.certificate, place.issuer
-    promised = must_staple(leaf.certificate)
+    promised = promises_staple(leaf)
     if situation.ocsp_response is None:
-        question = place.asks("revocation", RULE, [("stapled response", "none"), *_sources(place)])
+        question = place.asks("revocation", RULE, (("stapled response", "none"), *sources(leaf)))
         if promised and situation.server:
             text = "the certificate promises a stapled response (must-staple, RFC 7633), but the server sent none"
             return question.failed(Kind.INVALID, text) if situation.policy.strict else question.warned(text)
         return question.skipped("the server stapled no OCSP response, and nothing is fetched")
     if issuer is None:
-        question = place.asks("revocation", RULE, [("stapled response", "there")])
+        question = place.asks("revocation", RULE, (("stapled response", "there"),))
         return question.skipped("without the issuer's certificate a stapled response cannot be checked")
     staple = read_staple(situation.ocsp_response, leaf, issuer, situation.now)
-    question = place.asks("revocation", RULE, [("stapled response", staple.status.value), *_facts(staple)])
+    question = place.asks("revocation", RULE, (("stapled response", staple.status.value), *_facts(staple)))
     if staple.status is Status.REVOKED:
         return question.failed(Kind.REVOKED, f"revoked by its issuer{_when(place, staple)}")
     if staple.status is Status.GOOD:
@@ -51,15 +51,18 @@ def _facts(staple: Staple) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _sources(place: Place) -> list[tuple[str, str]]:
+@remembered
+def promises_staple(leaf: ParsedCertificate) -> bool:
+    """Whether there has to be a stapled response (RFC 7633)."""
+    return must_staple(leaf.certificate)
+
+
+@remembered
+def sources(leaf: ParsedCertificate) -> Inputs:
     """Where the certificate says that its status can be asked for."""
-    leaf = place.certificate
-    sources = []
-    if leaf.responder_urls:
-        sources.append(("OCSP responder", leaf.responder_urls[0]))
-    if leaf.find(x509.CRLDistributionPoints) is not None:
-        sources.append(("revocation list", "named in the certificate"))
-    return sources
+    responders = [("OCSP responder", url) for url in leaf.responder_urls[:1]]
+    lists = leaf.find(x509.CRLDistributionPoints)
+    return (*responders, *([] if lists is None else [("revocation list", "named in the certificate")]))
 
 
 def _when(place: Place, staple: Staple) -> str:

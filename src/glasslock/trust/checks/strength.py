@@ -9,7 +9,7 @@ from glasslock.trust.der import elements
 from glasslock.trust.keys import CA_KEYS, key_problem
 from glasslock.trust.kinds import Kind
 
-from .base import Finding, Place
+from .base import Finding, Place, remembered
 
 
 def _pss(hash_oid: str, salt: str) -> bytes:
@@ -55,7 +55,7 @@ OTHER_SIGNATURES = {
 def check_key(place: Place) -> Finding:
     """Baseline Requirements sections 6.1.5 and 7.1.3.1: the kind of key and its strength."""
     certificate = place.certificate
-    question = place.asks("key strength", "Baseline Requirements section 6.1.5", [("key", key_words(certificate))])
+    question = place.asks("key strength", "Baseline Requirements section 6.1.5", (("key", key_words(certificate)),))
     problem = key_problem(certificate.certificate)
     if problem is not None:
         return question.failed(*problem)
@@ -66,6 +66,7 @@ def check_key(place: Place) -> Finding:
     return question.passed("strong enough")
 
 
+@remembered
 def key_words(certificate: ParsedCertificate) -> str:
     """The key in words, e.g. `RSA, 2048 bits`."""
     try:
@@ -75,6 +76,7 @@ def key_words(certificate: ParsedCertificate) -> str:
     return name if bits is None else f"{name}, {bits} bits"
 
 
+@remembered
 def signature_words(certificate: ParsedCertificate) -> str:
     """The signature algorithm in words."""
     algorithm = certificate.fields.outer_algorithm
@@ -87,7 +89,7 @@ def check_signature_algorithm(place: Place) -> Finding:
     """Baseline Requirements section 7.1.3.2. A trust anchor's own signature proves nothing and is not judged."""
     algorithm = place.certificate.fields.outer_algorithm
     words = signature_words(place.certificate)
-    question = place.asks("signature algorithm", "Baseline Requirements section 7.1.3.2", [("signed with", words)])
+    question = place.asks("signature algorithm", "Baseline Requirements section 7.1.3.2", (("signed with", words),))
     if place.is_anchor:
         return question.skipped("in the trust store: trusted for being there, not for its signature")
     if algorithm in SIGNATURES:
@@ -101,7 +103,8 @@ def check_signature_algorithm(place: Place) -> Finding:
 def check_signature(place: Place) -> Finding:
     """RFC 5280 section 6.1.3: did the next certificate's key make this one's signature?"""
     issuer = place.issuer
-    question = place.asks("signature", "RFC 5280 section 6.1.3 (a)(1)", [("signed by", place.certificate.issuer_title)])
+    inputs = (("signed by", place.certificate.issuer_title),)
+    question = place.asks("signature", "RFC 5280 section 6.1.3 (a)(1)", inputs)
     if place.is_anchor:
         return question.skipped("in the trust store: trusted for being there, not for its signature")
     if issuer is None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
+from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.text import stamp
 
-from .base import Finding, Place
+from .base import Finding, Place, remembered
 
 SHORTEST_TIMESTAMP = 1 + 32 + 8 + 2 + 2 + 2  # version, log, time, empty extensions, algorithm, empty signature
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -71,8 +72,6 @@ def check_transparency(place: Place) -> Finding | None:
     """RFC 6962: which logs promise to publish the leaf, and since when."""
     if not place.is_leaf:
         return None
-    found = place.certificate.find(x509.PrecertificateSignedCertificateTimestamps)
-    embedded = [Timestamp(entry.log_id, _time(entry)) for entry in found.value] if found else []
     problem = ""
     sent: list[Timestamp] = []
     if place.situation.sct_list is not None:
@@ -83,11 +82,21 @@ def check_transparency(place: Place) -> Finding | None:
     question = place.asks(
         "transparency",
         "RFC 6962 section 3.3",
-        [("timestamps in the certificate", _words(embedded)), ("timestamps from the server", _words(sent))],
+        (
+            ("timestamps in the certificate", embedded_words(place.certificate)),
+            ("timestamps from the server", _words(sent)),
+        ),
     )
     if problem:
         return question.warned(f"the server's list of timestamps is malformed: {problem}")
     return question.skipped("no list of logs is at hand, so the timestamps cannot be checked")
+
+
+@remembered
+def embedded_words(leaf: ParsedCertificate) -> str:
+    """The timestamps that the certificate carries itself, in words."""
+    found = leaf.find(x509.PrecertificateSignedCertificateTimestamps)
+    return _words([Timestamp(entry.log_id, _time(entry)) for entry in found.value] if found else [])
 
 
 def _words(timestamps: list[Timestamp]) -> str:
