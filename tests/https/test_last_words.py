@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from glasslock.errors import TLSError
-from glasslock.https import Site, serving
+from glasslock.https import Site, serve_async, serving
 from glasslock.tls import ClientConfig, ClientConnection, Data
 from glasslock.trust import ServerCertificateVerifier
 
@@ -100,3 +101,23 @@ def test_the_site_still_ends_in_good_order(site: Site, caplog: pytest.LogCapture
             sock.sendall(b"\x15\x03\x03\x00\x01\x00")
         site.stop()
     assert caplog.text == ""
+
+
+def test_other_problems_of_the_loop_reach_whoever_wants_to_hear_of_them(tmp_path: Path, trust: Trust) -> None:
+    """An application's own exception handler stays, while it serves and after."""
+    heard: list[str] = []
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: heard.append(context["message"]))
+
+        def begin(site: Site) -> None:
+            loop.call_soon(loop.call_exception_handler, {"message": "while"})
+            loop.call_later(0.1, loop.call_exception_handler, {"message": "peer", "exception": ssl.SSLError()})
+            loop.call_later(0.2, site.stop)
+
+        await serve_async(tmp_path, credentials=[trust.credential], port=0, ready=begin)
+        loop.call_exception_handler({"message": "after"})
+
+    asyncio.run(scene())
+    assert heard == ["while", "after"]

@@ -267,6 +267,16 @@ def test_both_sides_keep_to_what_the_other_takes(client: int, server: int) -> No
         assert max(lengths) <= limit  # content, type and padding
 
 
+@pytest.mark.parametrize("versions", [(0x0304,), (0x0303,)])
+def test_our_own_limit_holds_though_the_peer_takes_more(versions: tuple[int, ...]) -> None:
+    both: dict[str, Any] = {"versions": versions, "groups": (0x001D, 0x0017), "record_size_limit": 5000}
+    connected = pair(client_config(max_fragment=1000, **both), server_config(**both)).done()
+    assert connected.client.agreed.peer_record_size_limit == 5000
+    assert connected.client._writer.max_fragment == 1000
+    assert connected.server._writer.max_fragment == 5000 - (versions == (0x0304,))
+    assert connected.server.decrypt(connected.client.encrypt(bytes(3000))) == bytes(3000)
+
+
 def test_padding_keeps_to_the_limit_too() -> None:
     connected = pair(client_config(record_size_limit=100), server_config(record_size_limit=16385, padding=lambda _: 90))
     connected.done()

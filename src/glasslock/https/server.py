@@ -82,8 +82,8 @@ async def serve_async(
         config.ssl_handshake_timeout = handshake_timeout
         if ready is not None:
             ready(_site(host, listeners, functools.partial(_set_from_anywhere, loop, stop)))
-        loop.set_exception_handler(_pass_over_peers)
-        with contextlib.suppress(ssl.SSLError):  # of a connection that fails while hypercorn waits for the last ones
+        # SSLError: of a connection that fails while hypercorn waits for the last ones
+        with _passing_over_peers(loop), contextlib.suppress(ssl.SSLError):
             await hypercorn.asyncio.serve(
                 cast(Any, _undisturbed(Telling(application))), config, shutdown_trigger=stop.wait, mode="asgi"
             )
@@ -114,10 +114,24 @@ def _undisturbed(app: App) -> App:
     return undisturbed
 
 
-def _pass_over_peers(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+@contextlib.contextmanager
+def _passing_over_peers(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """hypercorn lets a peer's mistake escape while it closes; whoever follows the connection knows of it already."""
-    if not isinstance(context.get("exception"), ssl.SSLError):
-        loop.default_exception_handler(context)
+    before = loop.get_exception_handler()
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if isinstance(context.get("exception"), ssl.SSLError):
+            return
+        if before is not None:
+            before(loop, context)
+        else:
+            loop.default_exception_handler(context)
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 def _set_from_anywhere(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:

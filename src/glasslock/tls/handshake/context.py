@@ -315,7 +315,7 @@ class Handshake:
         """
         type_length = 1 if self.agreed.version >= ProtocolVersion.TLS_1_3 else 0
         self.agreed.peer_record_size_limit = theirs
-        self.writer.max_fragment = min(MAX_FRAGMENT, theirs - type_length)
+        self.writer.max_fragment = min(self.config.max_fragment, theirs - type_length)
         self.receive_limit = min(ours or MAX_FRAGMENT + 1, MAX_FRAGMENT + type_length)
         reading = self.reader.protection
         if reading is not None and reading.epoch != "early data":
