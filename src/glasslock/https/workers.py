@@ -172,6 +172,11 @@ def _how(process: BaseProcess) -> str:
     return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
+def _stop_as_orphan(sentinel: int, site: Site) -> None:
+    asyncio.get_running_loop().remove_reader(sentinel)  # it can be read for ever
+    site.stop()
+
+
 def _work(app: Any, answer: Connection, options: dict[str, Any]) -> None:
     """The worker's side."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -181,7 +186,7 @@ def _work(app: Any, answer: Connection, options: dict[str, Any]) -> None:
 
     def begin(site: Site) -> None:
         if parent is not None:  # its end shows as something to read
-            asyncio.get_running_loop().add_reader(parent.sentinel, site.stop)
+            asyncio.get_running_loop().add_reader(parent.sentinel, _stop_as_orphan, parent.sentinel, site)
         place = {"url": site.url, "host": site.host, "port": site.port, "addresses": site.addresses}
         answer.send((place, ""))
         answer.close()
