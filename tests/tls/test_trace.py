@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from glasslock.registry import AlertDescription, ContentType, HandshakeType, Side, name_of
-from glasslock.tls import DangerousAcceptAnyCertificate
+from glasslock.tls import Connection, DangerousAcceptAnyCertificate
 from glasslock.tls.keys.key_schedule import fingerprint
 from glasslock.trace import (
     AlertReceived,
@@ -314,3 +315,21 @@ def test_an_observer_changes_nothing_on_the_wire(name: str) -> None:
         }
 
     assert shape(observer=True) == shape(observer=False)
+
+
+def test_an_observed_connection_leaves_nothing_to_the_garbage_collector() -> None:
+    """Nothing of it leads back to it: it is freed when its user lets go of it."""
+
+    def connections() -> int:
+        return sum(isinstance(one, Connection) for one in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = connections()
+        story = whole_life(observed())
+        assert connections() == before + 2
+        del story
+        assert connections() == before
+    finally:
+        gc.enable()

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from glasslock.errors import CertificateRefused
+from glasslock.registry import Side
 from glasslock.trace import CheckRan, Outcome
 from glasslock.trust import Kind, Verdict
 from glasslock.trust.checks import Finding
@@ -166,7 +167,16 @@ def test_of_several_errors_the_one_that_openssl_finds_first(trusted: bool, host:
 def say(*findings: tuple[str, Kind, int], public: bool = False, bits: int = 0) -> dict[str, str]:
     found = [
         Finding(
-            CheckRan(time=0, name=name, outcome=Outcome.FAILED, certificate=position, explanation="not allowed"), kind
+            CheckRan(
+                time=0,
+                rule="",
+                side=Side.CLIENT,
+                name=name,
+                outcome=Outcome.FAILED,
+                certificate=position,
+                explanation="not allowed",
+            ),
+            kind,
         )
         for name, kind, position in findings
     ]

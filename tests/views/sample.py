@@ -126,7 +126,7 @@ class Verifier:
         if self.failed is not None:
             observer(self.failed)
         problem = self.failed.explanation if self.failed is not None else ""
-        observer(PathTried(time=self.clock(), path=self.chain, problem=problem))
+        observer(PathTried(time=self.clock(), side=Side.CLIENT, path=self.chain, problem=problem))
         observer(self._verdict())
         if self.failed is not None:
             alert = AlertDescription.CERTIFICATE_EXPIRED
@@ -136,6 +136,7 @@ class Verifier:
         if self.failed is None:
             return VerdictReached(
                 time=self.clock(),
+                side=Side.CLIENT,
                 padlock=True,
                 kind="trusted",
                 code="",
@@ -148,6 +149,7 @@ class Verifier:
             )
         return VerdictReached(
             time=self.clock(),
+            side=Side.CLIENT,
             padlock=False,
             kind="expired",
             code="NET::ERR_CERT_DATE_INVALID",
@@ -178,6 +180,7 @@ def check(
 ) -> CheckRan:
     return CheckRan(
         time=clock(),
+        side=Side.CLIENT,
         rule="RFC 5280 section 6.1.3",
         name=name,
         outcome=outcome,
@@ -208,13 +211,22 @@ def reach(clock: Clock, *, captured: bool = False) -> list[TraceRecord]:
     )
     failed, passed = Outcome.FAILED, Outcome.PASSED
     return [
-        NameResolved(time=clock(4.2), host=HOST, addresses=("::1", "127.0.0.1"), seconds=0.0042),
+        NameResolved(time=clock(4.2), side=Side.CLIENT, host=HOST, addresses=("::1", "127.0.0.1"), seconds=0.0042),
         ConnectAttempted(
-            time=clock(), address="::1", port=8443, outcome=failed, seconds=4e-4, error="connection refused"
+            time=clock(),
+            side=Side.CLIENT,
+            address="::1",
+            port=8443,
+            outcome=failed,
+            seconds=4e-4,
+            error="connection refused",
         ),
-        ConnectAttempted(time=clock(21.4), address="127.0.0.1", port=8443, outcome=passed, seconds=0.0214),
+        ConnectAttempted(
+            time=clock(21.4), side=Side.CLIENT, address="127.0.0.1", port=8443, outcome=passed, seconds=0.0214
+        ),
         TcpConnected(
             time=clock(),
+            side=Side.CLIENT,
             local=("127.0.0.1", 51514),
             remote=("127.0.0.1", 8443),
             seconds=0.0214,
@@ -394,13 +406,15 @@ def expired() -> list[TraceRecord]:
 @cache
 def unknown_name() -> list[TraceRecord]:
     error = "nowhere.invalid has no address: check the spelling"
-    return [NameResolved(time=T0, host="nowhere.invalid", addresses=(), seconds=0.031, error=error)]
+    return [NameResolved(time=T0, side=Side.CLIENT, host="nowhere.invalid", addresses=(), seconds=0.031, error=error)]
 
 
 def unreached(error: str) -> list[TraceRecord]:
     return [
-        NameResolved(time=T0, host="localhost", addresses=("127.0.0.1",), seconds=0.001),
-        ConnectAttempted(time=T0, address="127.0.0.1", port=9, outcome=Outcome.FAILED, seconds=0.0002, error=error),
+        NameResolved(time=T0, side=Side.CLIENT, host="localhost", addresses=("127.0.0.1",), seconds=0.001),
+        ConnectAttempted(
+            time=T0, side=Side.CLIENT, address="127.0.0.1", port=9, outcome=Outcome.FAILED, seconds=0.0002, error=error
+        ),
     ]
 
 
@@ -464,7 +478,7 @@ def tampered() -> list[TraceRecord]:
     data = bytearray(visit.server.data_to_send())
     data[40] ^= 1
     attack = "changed one byte of the response"
-    visit.seen.append(Note(time=visit.clock(), step=Step.PROTECT, who="attacker", text=attack))
+    visit.seen.append(Note(time=visit.clock(), side=Side.CLIENT, step=Step.PROTECT, who="attacker", text=attack))
     try:
         visit.client.receive_data(bytes(data))
     except TLSError:

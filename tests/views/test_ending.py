@@ -101,7 +101,7 @@ def test_the_first_cause_counts_not_what_follows_from_it() -> None:
 def test_a_missing_close_after_a_whole_answer_is_only_a_warning() -> None:
     problem = "the connection ended without close_notify: data may be missing"
     told = [r for r in good() if not isinstance(r, ConnectionClosed)]
-    told.append(ConnectionClosed(time=T0 + 1, clean=False, problem=problem))
+    told.append(ConnectionClosed(time=T0 + 1, side=Side.CLIENT, clean=False, problem=problem))
     end = ending(told)
     assert end.padlock
     assert end.warning == problem

@@ -81,7 +81,7 @@ def test_the_form_is_the_documented_one() -> None:
 
 
 def edited(change: Callable[[dict[str, Any]], object]) -> str:
-    entry = to_object(NameResolved(time=1.0, host="h", addresses=("a",), seconds=0.5))
+    entry = to_object(NameResolved(time=1.0, side=Side.CLIENT, host="h", addresses=("a",), seconds=0.5))
     change(entry)
     return json.dumps({"schema": SCHEMA, "records": [entry]})
 
@@ -114,7 +114,7 @@ def test_what_is_not_a_trace_is_refused(document: str, why: str) -> None:
 
 
 def test_bytes_must_be_hex() -> None:
-    entry = to_object(MessageSent(time=1.0, message="m", version=772, raw=b"\1"))
+    entry = to_object(MessageSent(time=1.0, side=Side.CLIENT, step=Step.AGREE, message="m", version=772, raw=b"\1"))
     entry["raw"] = "0g"
     with pytest.raises(UnreadableTrace, match="raw should be hex, not '0g'"):
         from_json(json.dumps({"schema": SCHEMA, "records": [entry]}))

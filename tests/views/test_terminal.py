@@ -348,7 +348,11 @@ def test_no_peer_can_write_to_the_terminal(scene: str, depth: Depth) -> None:
 
 
 def test_markup_in_a_name_is_only_a_name() -> None:
-    told = [NameResolved(time=T0, host="[bold red]h[/bold red]", addresses=(), seconds=0.1, error="[link=x]no[/]")]
+    told = [
+        NameResolved(
+            time=T0, side=Side.CLIENT, host="[bold red]h[/bold red]", addresses=(), seconds=0.1, error="[link=x]no[/]"
+        )
+    ]
     text = page(told)
     assert "[bold red]h[/bold red]" in text
     assert "[link=x]no[/]" in text
@@ -391,11 +395,11 @@ VISIT = [*run().seen, *run().served]
 
 def test_secrets_that_lead_in_a_circle_do_not_hang() -> None:
     circle = [
-        SecretDerived(time=T0, label="root", parent="", fingerprint="00" * 8),
-        SecretDerived(time=T0, label="a", parent="root", fingerprint="00" * 8),
-        SecretDerived(time=T0, label="a", parent="a", fingerprint="11" * 8),
-        SecretDerived(time=T0, label="b", parent="a", fingerprint="22" * 8),
-        SecretDerived(time=T0, label="a", parent="b", fingerprint="33" * 8),
+        SecretDerived(time=T0, side=Side.CLIENT, label="root", parent="", fingerprint="00" * 8),
+        SecretDerived(time=T0, side=Side.CLIENT, label="a", parent="root", fingerprint="00" * 8),
+        SecretDerived(time=T0, side=Side.CLIENT, label="a", parent="a", fingerprint="11" * 8),
+        SecretDerived(time=T0, side=Side.CLIENT, label="b", parent="a", fingerprint="22" * 8),
+        SecretDerived(time=T0, side=Side.CLIENT, label="a", parent="b", fingerprint="33" * 8),
     ]
     for depth in Depth:
         page(circle, depth)
@@ -449,8 +453,8 @@ def test_abbreviated_bytes_fit(data: bytes, room: int) -> None:
 
 
 def test_the_names_of_the_steps_are_used() -> None:
-    note = Note(time=T0, step=Step.REACH, who="lab", text="delayed the SYN")
-    connected = TcpConnected(time=T0, local=("::1", 1), remote=("::1", 443), seconds=0.1)
+    note = Note(time=T0, side=Side.CLIENT, step=Step.REACH, who="lab", text="delayed the SYN")
+    connected = TcpConnected(time=T0, side=Side.CLIENT, local=("::1", 1), remote=("::1", 443), seconds=0.1)
     text = page([connected, note])
     assert text.index("1 REACH") < text.index("lab           delayed the SYN") < text.index("2 IDENTIFY")
     assert name_of(HandshakeType, 1) == "client_hello"
@@ -463,7 +467,15 @@ def test_a_verdict_that_nobody_may_pass_says_so() -> None:
 
 
 def test_warnings_are_told_beside_the_padlock() -> None:
-    warned = CheckRan(time=T0, name="key_strength", outcome=Outcome.WARNED, certificate=1, explanation="short")
+    warned = CheckRan(
+        time=T0,
+        rule="",
+        side=Side.CLIENT,
+        name="key_strength",
+        outcome=Outcome.WARNED,
+        certificate=1,
+        explanation="short",
+    )
     text = page([*good()[:-1], warned])
     assert "! key strength on certificate 1: short" in text
 
@@ -520,7 +532,14 @@ def test_data_without_http_and_data_that_is_not_text() -> None:
 
 
 def test_a_very_long_message_is_cut_and_says_so() -> None:
-    huge = MessageReceived(time=T0, message="certificate", version=0x0304, raw=b"\x0b\0\x20\0" + bytes(0x2000))
+    huge = MessageReceived(
+        time=T0,
+        side=Side.CLIENT,
+        step=Step.AGREE,
+        message="certificate",
+        version=0x0304,
+        raw=b"\x0b\0\x20\0" + bytes(0x2000),
+    )
     text = page([huge], Depth.VERBOSE)
     assert f"{0x2004 - 4096:,} bytes more; --json has them all" in text
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from ..errors import ConfigurationError, HttpFailed
+from ..registry import Side
 from ..tls import ClientConfig
 from ..trace import BodyReceived, Observer
 from ..trust import ServerCertificateVerifier, TrustStore
@@ -147,7 +148,13 @@ def _receive(
         length = len(kept)
     if config.observer is not None:
         config.observer(
-            BodyReceived(time=config.clock(), length=length, wire_length=wire.count, seconds=time.monotonic() - began)
+            BodyReceived(
+                time=config.clock(),
+                side=Side.CLIENT,
+                length=length,
+                wire_length=wire.count,
+                seconds=time.monotonic() - began,
+            )
         )
     return VisitResult(
         url=str(response.url),

@@ -17,6 +17,7 @@ import httpcore
 import httpx
 
 from ..errors import HttpFailed
+from ..registry import Side
 from ..tls import ClientConfig
 from ..trace import HttpRequest, HttpResponse
 from .dialing import Backend, NoContext, Route, with_protocols
@@ -68,6 +69,7 @@ class Transport(httpx.BaseTransport):
             self._observer(
                 HttpRequest(
                     time=self._clock(),
+                    side=Side.CLIENT,
                     http_version=http_version,
                     method=request.method,
                     url=str(request.url),
@@ -81,6 +83,7 @@ class Transport(httpx.BaseTransport):
             self._observer(
                 HttpResponse(
                     time=self._clock(),
+                    side=Side.CLIENT,
                     http_version=http_version,
                     status=status,
                     reason=reason,

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import ConfigurationError, ConnectFailed
+from ..registry import Side
 from ..trace import NameResolved, Observer, TcpConnected
 from .capture import HandshakeCapture
 from .kernel import endpoint_of, tcp_info
@@ -157,6 +158,7 @@ class _Plan:
         self.observer(
             TcpConnected(
                 time=time.time(),
+                side=Side.CLIENT,
                 rule="RFC 9293 section 3.5",
                 local=local,
                 remote=remote,
@@ -172,6 +174,7 @@ class _Plan:
             self.observer(
                 NameResolved(
                     time=time.time(),
+                    side=Side.CLIENT,
                     rule=resolution.rule,
                     host=self.host,
                     addresses=tuple(endpoint.address for endpoint in resolution.endpoints),

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..errors import ConnectFailed
+from ..registry import Side
 from ..trace import ConnectAttempted, Observer, Outcome
 from .resolve import Endpoint
 
@@ -122,6 +123,7 @@ class Race:
             self._observer(
                 ConnectAttempted(
                     time=time.time(),
+                    side=Side.CLIENT,
                     rule=_RULE,
                     address=attempt.endpoint.address,
                     port=self._port,

@@ -8,7 +8,7 @@ was received before is in `take_events`. Nothing here reads a clock, a file or a
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from .. import trace
@@ -20,7 +20,7 @@ from ..registry import (
     Side,
     name_of,
 )
-from ..trace import Step
+from ..trace import Observer, Step
 from .config import Config, ServerConfig
 from .events import Data, Event, PeerClosed, Undecided
 from .handshake.agreed import Agreed
@@ -71,8 +71,9 @@ class Connection(ShortWay):
         self._received_close = False
         self._canceled = False  # we gave up before the handshake was done: nothing that comes counts any more
         if config.observer is not None:
-            self._reader.listener = self._tell_received
-            self._writer.listener = self._tell_sent
+            records = _Records(config.observer, config.clock, side)
+            self._reader.listener = records.received
+            self._writer.listener = records.sent
 
     # --- what the user reads
 
@@ -496,37 +497,28 @@ class Connection(ShortWay):
 
     # --- the trace
 
-    def _tell_sent(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
-        hs = self._hs
-        hs.tell(
-            trace.RecordSent(
-                time=hs.now(),
-                side=self._side,
-                content_type=content_type,
-                length=length,
-                protected=protected,
-                epoch=epoch,
-                raw=raw,
-            )
-        )
-
-    def _tell_received(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
-        hs = self._hs
-        hs.tell(
-            trace.RecordReceived(
-                time=hs.now(),
-                side=self._side,
-                content_type=content_type,
-                length=length,
-                protected=protected,
-                epoch=epoch,
-                raw=raw,
-            )
-        )
-
     def _tell_closed(self, *, clean: bool, problem: str = "") -> None:
         if self._hs.observer is not None:
             self._hs.tell(trace.ConnectionClosed(time=self._hs.now(), side=self._side, clean=clean, problem=problem))
+
+
+class _Records:
+    """Tells the trace of every record. It does not know the connection: one that its own record layer led back to
+    would be freed by the garbage collector alone.
+    """
+
+    __slots__ = ("_now", "_observer", "_side")
+
+    def __init__(self, observer: Observer, now: Callable[[], float], side: Side) -> None:
+        self._observer = observer
+        self._now = now
+        self._side = side
+
+    def sent(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
+        self._observer(trace.RecordSent(self._now(), self._side, content_type, length, protected, epoch, raw))
+
+    def received(self, content_type: int, length: int, protected: bool, epoch: str, raw: bytes) -> None:
+        self._observer(trace.RecordReceived(self._now(), self._side, content_type, length, protected, epoch, raw))
 
 
 @contextlib.contextmanager

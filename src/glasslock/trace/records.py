@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 
 from ..registry import Side
 from . import Outcome, Step
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class TraceRecord:
     """What every record knows: when (seconds since the Unix epoch), on which side, in which step, by which rule.
 
     A record is a fact, and whoever gets one leaves it as it is. That is not enforced (`frozen`), for a hundred records
-    tell of one handshake, and the telling would take half as long again.
+    tell of one handshake, and the telling would take half as long again. For the same reason those that come in
+    numbers can be made from values in their order: names would double what it takes.
     """
 
     time: float
-    side: Side = Side.CLIENT
+    side: Side
+    _: KW_ONLY
     step: Step
     rule: str = ""
 
@@ -101,37 +103,39 @@ class TcpConnected(TraceRecord):
 # --- the wire: records, messages, alerts ----------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class RecordSent(TraceRecord):
     """One TLS record went out: what an eavesdropper sees of it is `raw`, whole, header included."""
 
-    step: Step = Step.PROTECT
-    rule: str = "RFC 9846 section 5.1"
     content_type: int
     length: int
     protected: bool
     epoch: str
     raw: bytes = field(repr=False)
+    _: KW_ONLY
+    step: Step = Step.PROTECT
+    rule: str = "RFC 9846 section 5.1"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class RecordReceived(TraceRecord):
     """One TLS record came in and was accepted."""
 
-    step: Step = Step.PROTECT
-    rule: str = "RFC 9846 section 5.1"
     content_type: int
     length: int
     protected: bool
     epoch: str
     raw: bytes = field(repr=False)
+    _: KW_ONLY
+    step: Step = Step.PROTECT
+    rule: str = "RFC 9846 section 5.1"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class MessageSent(TraceRecord):
     """One handshake message went out. `tls.wire.dissect` turns `raw` into named fields."""
 
-    step: Step = Step.AGREE
+    step: Step
     message: str
     version: int
     raw: bytes = field(repr=False)
@@ -149,11 +153,11 @@ class InnerHello(TraceRecord):
     raw: bytes = field(repr=False)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class MessageReceived(TraceRecord):
     """One handshake message came in. `tls.wire.dissect` turns `raw` into named fields."""
 
-    step: Step = Step.AGREE
+    step: Step
     message: str
     version: int
     raw: bytes = field(repr=False)
@@ -205,7 +209,7 @@ class PathTried(TraceRecord):
     problem: str = ""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class CheckRan(TraceRecord):
     """One check on one certificate, with what was compared.
 
@@ -213,13 +217,15 @@ class CheckRan(TraceRecord):
     `inputs` are (name, value) pairs in words a person can read.
     """
 
-    step: Step = Step.IDENTIFY
+    rule: str
     name: str
     outcome: Outcome
     certificate: int | None = None
     subject: str = ""
     inputs: tuple[tuple[str, str], ...] = ()
     explanation: str = ""
+    _: KW_ONLY
+    step: Step = Step.IDENTIFY
 
 
 @dataclass(slots=True, kw_only=True)
@@ -259,7 +265,7 @@ class SignatureChecked(TraceRecord):
 # --- 3 AGREE --------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Decided(TraceRecord):
     """One choice: what was on offer, what was taken, and why.
 
@@ -267,7 +273,8 @@ class Decided(TraceRecord):
     `resumption`, `early_data`, `retry`, `ech`; the values are names of the registry or words.
     """
 
-    step: Step = Step.AGREE
+    step: Step
+    rule: str
     what: str
     chosen: str
     offered: tuple[str, ...] = ()
@@ -287,26 +294,28 @@ class KeyExchanged(TraceRecord):
     fingerprint: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class SecretDerived(TraceRecord):
     """One step of the key schedule. The secret is present as a fingerprint (SHA-256, 8 bytes) only."""
 
-    step: Step = Step.AGREE
-    rule: str = "RFC 9846 section 7.1"
     label: str
     parent: str
     fingerprint: str
+    _: KW_ONLY
+    step: Step = Step.AGREE
+    rule: str = "RFC 9846 section 7.1"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class KeysInstalled(TraceRecord):
     """From here on one direction is protected with new keys. `direction` is `send` or `receive`."""
 
-    step: Step = Step.PROTECT
-    rule: str = "RFC 9846 section 7.3"
     direction: str
     epoch: str
     cipher_suite: int
+    _: KW_ONLY
+    step: Step = Step.PROTECT
+    rule: str = "RFC 9846 section 7.3"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -174,16 +174,9 @@ class Handshake:
                 self._tell_sent(message.type, raw)
 
     def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
-        self.tell(
-            trace.MessageSent(
-                time=self.now(),
-                side=self.side,
-                step=Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE,
-                message=name_of(HandshakeType, kind),
-                version=self.agreed.version or ProtocolVersion.TLS_1_3,
-                raw=raw,
-            )
-        )
+        step = Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE
+        version = self.agreed.version or ProtocolVersion.TLS_1_3
+        self.tell(trace.MessageSent(self.now(), self.side, step, name_of(HandshakeType, kind), version, raw))
 
     def flush(self) -> None:
         """Hands the queued messages to the record layer; they must not straddle a change of keys."""
@@ -254,16 +247,9 @@ class Handshake:
                 )
 
     def _tell_received(self, raw: bytes) -> None:
-        self.tell(
-            trace.MessageReceived(
-                time=self.now(),
-                side=self.side,
-                step=Step.IDENTIFY if raw[0] in _IDENTIFYING else Step.AGREE,
-                message=name_of(HandshakeType, raw[0]),
-                version=self.agreed.version or ProtocolVersion.TLS_1_3,
-                raw=raw,
-            )
-        )
+        step = Step.IDENTIFY if raw[0] in _IDENTIFYING else Step.AGREE
+        version = self.agreed.version or ProtocolVersion.TLS_1_3
+        self.tell(trace.MessageReceived(self.now(), self.side, step, name_of(HandshakeType, raw[0]), version, raw))
 
     def ask(
         self, who: object, what: str, subject: object, now: Callable[[], object], kinds: tuple[type, ...]
@@ -333,15 +319,8 @@ class Handshake:
             self._tell_keys("send", protection)
 
     def _tell_keys(self, direction: str, protection: Protection) -> None:
-        self.tell(
-            trace.KeysInstalled(
-                time=self.now(),
-                side=self.side,
-                direction=direction,
-                epoch=protection.epoch,
-                cipher_suite=self.agreed.cipher_suite,
-            )
-        )
+        suite = self.agreed.cipher_suite
+        self.tell(trace.KeysInstalled(self.now(), self.side, direction, protection.epoch, suite))
 
     def forget_secrets(self) -> None:
         """The connection failed: nothing of it may be of use any more, tickets aside."""
@@ -352,11 +331,7 @@ class Handshake:
 
     def derived(self, label: str, parent: str, secret: bytes) -> None:
         """Tells the trace that a secret was derived; its value is not part of the story."""
-        self.tell(
-            trace.SecretDerived(
-                time=self.now(), side=self.side, label=label, parent=parent, fingerprint=fingerprint(secret)
-            )
-        )
+        self.tell(trace.SecretDerived(self.now(), self.side, label, parent, fingerprint(secret)))
 
     # --- the trace
 
@@ -380,19 +355,8 @@ class Handshake:
                 chosen = name_of(kind, chosen)
             offered = map(name_of, repeat(kind), offered)
             supported = map(name_of, repeat(kind), supported)
-        self.tell(
-            trace.Decided(
-                time=self.now(),
-                side=self.side,
-                step=step,
-                rule=rule,
-                what=what,
-                chosen=str(chosen or "none"),
-                offered=tuple(offered),
-                supported=tuple(supported),
-                why=why,
-            )
-        )
+        taken = str(chosen or "none")
+        self.tell(trace.Decided(self.now(), self.side, step, rule, what, taken, tuple(offered), tuple(supported), why))
 
 
 def tell_nobody(_record: TraceRecord) -> None:

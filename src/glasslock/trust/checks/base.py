@@ -134,18 +134,8 @@ class Place:
     def asks(self, name: str, rule: str, inputs: Inputs) -> Finding:
         """Start a check on this certificate: the question, which has to be answered."""
         time, side = self.moment
-        return Finding(
-            CheckRan(
-                time=time,
-                side=side,
-                rule=rule,
-                name=name,
-                outcome=Outcome.UNKNOWN,
-                certificate=self.position,
-                subject=self.certificate.title,
-                inputs=inputs,
-            )
-        )
+        subject = self.certificate.title
+        return Finding(CheckRan(time, side, rule, name, Outcome.UNKNOWN, self.position, subject, inputs))
 
 
 Check: TypeAlias = Callable[[Place], Finding | None]
