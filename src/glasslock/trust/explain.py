@@ -30,11 +30,11 @@ from .wording import (
     BAD_CLIENT_CERTIFICATE,
     CODES,
     FATAL_CODES,
+    SECURE,
     Facts,
     Wording,
     client_wording,
     clock_wording,
-    secure_wording,
     shown_code,
     warning_wording,
 )
@@ -188,7 +188,6 @@ def reach_verdict(situation: Situation, received: Received, story: Story, host: 
     path = story.path
     if path is None or story.failed:
         return _refused(situation, received, story, host, moment)
-    wording = secure_wording()
     anchor = path.certificates[-1]
     return Verdict(
         padlock=True,
@@ -196,9 +195,9 @@ def reach_verdict(situation: Situation, received: Received, story: Story, host: 
         host=host,
         store=situation.store.name_for(anchor.certificate),
         code="",
-        headline=wording.headline,
-        message=wording.message,
-        details=wording.details,
+        headline=SECURE.headline,
+        message=SECURE.message,
+        details=SECURE.details,
         cause=f"{anchor.title} vouches for it, and is trusted",
         who_can_fix=WhoCanFix.NOBODY,
         fix="",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +22,8 @@ from .text import printable
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_LABEL = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-")
+_LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
+_DNS_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 class InvalidServerName(GlasslockError, ValueError):
@@ -74,11 +76,7 @@ def _host_name(text: str) -> str:
 
 def is_dns_name(text: str) -> bool:
     """Whether `text` has the preferred name syntax (RFC 1034 section 3.5, RFC 1123 section 2.1), no final dot."""
-    return 0 < len(text) <= 253 and all(_is_label(label) for label in text.split("."))
-
-
-def _is_label(label: str) -> bool:
-    return 0 < len(label) <= 63 and label[0] != "-" and label[-1] != "-" and _LABEL.issuperset(label)
+    return len(text) <= 253 and _DNS_NAME.fullmatch(text) is not None
 
 
 def split_wildcard(pattern: str) -> tuple[bool, str]:

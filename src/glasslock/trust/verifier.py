@@ -206,9 +206,10 @@ def _explain(received: Received, situation: Situation, decision: Decision, audie
     verdict = reach_verdict(situation, received, story, audience.host, moment)
     if audience.hsts:
         verdict = verdict.on_hsts_host()
-    if audience.observer is not None:
+    observer = audience.observer
+    if observer is not None:
         for record in (*verdict.paths, *verdict.checks, verdict.as_record(moment.time, moment.side)):
-            audience.observer(record)
+            observer(record)
     return verdict
 
 

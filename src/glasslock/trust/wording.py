@@ -62,7 +62,6 @@ PATH_CODES = frozenset({REVOKED, AUTHORITY_INVALID, WEAK_KEY, DATE_INVALID})
 FATAL_CODES = frozenset({INVALID, REVOKED, BAD_CLIENT_CERTIFICATE})
 
 NOT_PRIVATE = "Your connection is not private"
-SECURE = "Connection is secure"
 
 
 def shown_code(kinds: Iterable[Kind]) -> str:
@@ -82,13 +81,12 @@ class Wording:
     details: str
 
 
-def secure_wording() -> Wording:
-    """Chrome's page information beside a padlock."""
-    return Wording(
-        SECURE,
-        "Your information (for example, passwords or credit card numbers) is private when it is sent to this site.",
-        "",
-    )
+# Chrome's page information beside a padlock.
+SECURE = Wording(
+    "Connection is secure",
+    "Your information (for example, passwords or credit card numbers) is private when it is sent to this site.",
+    "",
+)
 
 
 def client_wording(host: str) -> Wording:

@@ -38,24 +38,23 @@ class Finding:
     # --- the answer to what a place `asks`
 
     def passed(self, explanation: str) -> Finding:
-        return self._answer(Outcome.PASSED, explanation)
+        self.record.outcome, self.record.explanation = Outcome.PASSED, explanation
+        return self
 
     def failed(self, kind: Kind, explanation: str) -> Finding:
-        self.kind = kind
-        return self._answer(Outcome.FAILED, explanation)
+        self.record.outcome, self.record.explanation, self.kind = Outcome.FAILED, explanation, kind
+        return self
 
     def warned(self, explanation: str) -> Finding:
-        return self._answer(Outcome.WARNED, explanation)
+        self.record.outcome, self.record.explanation = Outcome.WARNED, explanation
+        return self
 
     def skipped(self, explanation: str) -> Finding:
-        return self._answer(Outcome.SKIPPED, explanation)
+        self.record.outcome, self.record.explanation = Outcome.SKIPPED, explanation
+        return self
 
     def unknown(self, explanation: str) -> Finding:
-        return self._answer(Outcome.UNKNOWN, explanation)
-
-    def _answer(self, outcome: Outcome, explanation: str) -> Finding:
-        self.record.outcome = outcome
-        self.record.explanation = explanation
+        self.record.outcome, self.record.explanation = Outcome.UNKNOWN, explanation
         return self
 
     # --- what was found
