@@ -78,7 +78,7 @@ def tell(situation: Situation, received: Received, decision: Decision, moment: M
             situation.policy.max_intermediates,
             Signatures(pairwise(verified)),
         )
-        leaf = ParsedCertificate.from_x509(received.leaf)
+        leaf = verified[0] if verified else ParsedCertificate.from_x509(received.leaf)
         accepted = straight(verified)
     except UnreadableCertificate as error:
         return _without_path(received, _verifier_says(str(error), moment), moment)

@@ -100,11 +100,13 @@ class Place:
         "is_last",
         "is_leaf",
         "issuer",
-        "moment",
         "path",
         "position",
+        "side",
         "signatures",
         "situation",
+        "time",
+        "title",
     )
 
     def __init__(
@@ -123,8 +125,9 @@ class Place:
         self.anchored = anchored
         self.impostors = impostors
         self.signatures = signatures
-        self.moment = moment
+        self.time, self.side = moment
         self.certificate = path[position]
+        self.title = self.certificate.title
         self.is_leaf = position == 0
         self.is_last = position == len(path) - 1
         self.is_anchor = anchored and self.is_last
@@ -132,9 +135,8 @@ class Place:
 
     def asks(self, name: str, rule: str, inputs: Inputs) -> Finding:
         """Start a check on this certificate: the question, which has to be answered."""
-        time, side = self.moment
-        subject = self.certificate.title
-        return Finding(CheckRan(time, side, rule, name, Outcome.UNKNOWN, self.position, subject, inputs))
+        unanswered = Outcome.UNKNOWN
+        return Finding(CheckRan(self.time, self.side, rule, name, unanswered, self.position, self.title, inputs))
 
 
 Check: TypeAlias = Callable[[Place], Finding | None]
