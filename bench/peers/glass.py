@@ -143,15 +143,15 @@ class Pair:
         encrypt, encrypt_into = self.client.tls.encrypt, self.client.tls.encrypt_into
         decrypt, decrypt_into = self.server.tls.decrypt, self.server.tls.decrypt_into
         view, wire, buffer = memoryview(data), memoryview(bytearray(WIRE)), memoryview(bytearray(READ))
-        for _ in range(times):
-            received = 0
-            if len(data) <= RECORD:
-                received = len(decrypt(encrypt(data)))
-            else:
-                for start in range(0, len(data), PIECE):
-                    received += decrypt_into(encrypt_into(view[start : start + PIECE], wire), buffer)
-            if received != len(data):
-                raise RuntimeError(f"{received} bytes arrived instead of {len(data)}")
+        received = 0
+        if len(data) <= RECORD:
+            for _ in range(times):
+                received += len(decrypt(encrypt(data)))
+        else:
+            for start in [*range(0, len(data), PIECE)] * times:
+                received += decrypt_into(encrypt_into(view[start : start + PIECE], wire), buffer)
+        if received != times * len(data):
+            raise RuntimeError(f"{received} bytes arrived instead of {times * len(data)}")
 
     def ping_pong(self, times: int) -> None:
         """As `peers.Pair` has it."""

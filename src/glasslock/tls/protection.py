@@ -108,9 +108,12 @@ class Protection13:
         return inner[-1], inner[:-1]
 
     def seal_into(self, data: memoryview, buffer: memoryview, max_fragment: int) -> int:
-        """Records of all of this application data; how many bytes of `buffer` they take, 0 if it has too few."""
+        """Records of all of this application data; how many bytes of `buffer` they take.
+
+        0 if it has too few, or if the key may not protect so many records more.
+        """
         size, records = len(data), -(-len(data) // max_fragment)
-        if size + records * OVERHEAD_13 > len(buffer):
+        if size + records * OVERHEAD_13 > len(buffer) or self.sequence + records > self.record_limit:
             return 0
         encrypt_into = self.aead.encrypt_into
         header, inner_length = self.last_header

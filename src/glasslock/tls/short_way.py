@@ -84,10 +84,12 @@ class ShortWay(ABC):
         Returns what is to be sent: the first part of `buffer`, or else bytes of its own. Each record of up to 16 KiB
         takes 22 bytes more than its content. Both arguments are views of bytes.
         """
-        key = self._writer.short or self._key_to_seal()
-        if key is not None and self._has_room(data):
-            written = key.seal_into(data, buffer, self._writer.max_fragment)
+        writer = self._writer
+        key = writer.short or self._key_to_seal()
+        if key is not None:
+            written = key.seal_into(data, buffer, writer.max_fragment)
             if written:
+                writer.short = key
                 return buffer[:written]
         return memoryview(self._send_the_ordinary_way(data))
 
@@ -101,13 +103,14 @@ class ShortWay(ABC):
         reader, received = self._reader, 0
         key = reader.short or self._key_to_open()
         if key is not None:
-            if reader.buffered:
+            waiting = reader.buffered
+            if waiting:
                 record, rest = reader.complete(data)
                 used, received = key.open_into(memoryview(record), buffer)
                 if used:
                     reader.forget()
-                    data = rest
-            if not reader.buffered:
+                    data, waiting = rest, 0
+            if not waiting:
                 used, count = key.open_into(data, buffer[received:] if received else buffer)
                 received += count
                 data = data[used:]
@@ -115,10 +118,10 @@ class ShortWay(ABC):
                 reader.note_progress()
                 self._warnings = 0
                 self._hs.data_received += 1
-            if received and not data and not reader.buffered:
+            if received and not data and not waiting:
                 reader.short = key
                 return received
-            if data and not reader.buffered and reader.begin(data):
+            if data and not waiting and reader.begin(data):
                 reader.short = None
                 return received
         try:
@@ -165,6 +168,3 @@ class ShortWay(ABC):
 
     @abstractmethod
     def _key_to_seal(self) -> Protection13 | None: ...
-
-    @abstractmethod
-    def _has_room(self, data: Content) -> bool: ...
