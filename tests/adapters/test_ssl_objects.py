@@ -149,6 +149,23 @@ def test_an_error_travels(pki: Pki, server_context: SSLContext, client_context: 
     assert caught.value.__cause__.evidence is caught.value.evidence
 
 
+def test_nothing_more_once_both_have_closed(ours: Wire) -> None:
+    """The peer's end alone is b""; after our own it is an error, as with OpenSSL."""
+    ours.shake_hands()
+    with pytest.raises(ssl.SSLWantReadError):
+        ours.server.tls.unwrap()
+    ours.move()
+    assert ours.client.tls.read(10) == b""
+    with pytest.raises(ssl.SSLWantReadError):
+        ours.server.tls.read(10)
+    ours.client.tls.unwrap()
+    ours.move()
+    with pytest.raises(ssl.SSLZeroReturnError):
+        ours.server.tls.read(10)
+    with pytest.raises(ssl.SSLZeroReturnError):
+        ours.server.tls.read(10, bytearray(10))
+
+
 @pytest.mark.parametrize(("name", "error"), [("", ValueError), (".site.test", ValueError), ("a\0b", TypeError)])
 def test_names_that_cannot_be(name: str, error: type[Exception], client_context: SSLContext) -> None:
     with pytest.raises(error):

@@ -45,6 +45,22 @@ def test_they_are_genuine(ends: Tls, makers: Makers) -> None:
         assert isinstance(end.context, ssl.SSLContext)
 
 
+def test_send_takes_everything_where_it_may_block(ends: Tls, background: Submit) -> None:
+    """As OpenSSL does: much code takes `send` of a blocking socket for `sendall`."""
+    client, server = ends
+    data = bytes(range(256)) * 8192  # 2 MiB
+
+    def read_all() -> bytes:
+        found = b""
+        while len(found) < len(data):
+            found += server.recv(1 << 16)
+        return found
+
+    read = background(read_all)
+    assert client.send(data) == len(data)
+    assert read.result(PATIENCE) == data
+
+
 def test_a_round_trip(ends: Tls) -> None:
     client, server = ends
     client.sendall(b"hello")

@@ -95,6 +95,11 @@ class Channel:
         self._closed = False
         self._committed = 0  # bytes of a write that is encrypted but not all on the wire
 
+    @property
+    def closed(self) -> bool:
+        """Whether close_notify was said on our side."""
+        return self._closed
+
     def handshake(self) -> None:
         """Agrees on keys, if that is not done yet."""
         deadline = self._deadline()

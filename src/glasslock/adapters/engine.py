@@ -136,6 +136,7 @@ class Engine:
         self._sni_called = False
         self._recorder = TraceRecorder() if settings.keep_trace else None
         self._session: EngineSession | None = None
+        self._written = 0  # bytes of a write that has not been seen through
         # The alert of a connection that failed: asyncio closes without sending it, so whoever has the socket may do so.
         self.last_words = b""
         self.server_side = bool(server_side)
@@ -166,7 +167,7 @@ class Engine:
             return self._read_into(room[:length] if 0 < length < len(room) else room)
 
     def write(self, data: Any) -> int:
-        """Encrypts bytes and returns how many: all of them over buffers, as many as it likes over a socket."""
+        """Encrypts bytes and returns how many: all of them, unless the socket does not block."""
         with memoryview(data) as view, view.cast("B") as flat:
             return self._write(flat)
 
@@ -174,7 +175,10 @@ class Engine:
     def _read(self, length: int) -> bytes:
         channel = self._channel or self._begin()
         try:
-            return channel.read(length)
+            data = channel.read(length)
+            if not data and length:
+                _refuse_if_both_closed(channel)
+            return data
         except ConnectionTruncated:
             if self._may_end_raggedly(channel):
                 return b""
@@ -184,7 +188,10 @@ class Engine:
     def _read_into(self, room: memoryview) -> int:
         channel = self._channel or self._begin()
         try:
-            return channel.read_into(room)
+            count = channel.read_into(room)
+            if not count and room:
+                _refuse_if_both_closed(channel)
+            return count
         except ConnectionTruncated:
             if self._may_end_raggedly(channel):
                 return 0
@@ -195,7 +202,13 @@ class Engine:
 
     @_operation("write")
     def _write(self, data: memoryview) -> int:
-        return (self._channel or self._begin()).write(data)
+        """As OpenSSL does: where it may block, all of it. After a timeout the same data goes on where it was."""
+        channel = self._channel or self._begin()
+        self._written += channel.write(data[self._written :])
+        while self._written < len(data) and self._transport.timeout() != 0:
+            self._written += channel.write(data[self._written :])
+        written, self._written = self._written, 0
+        return written
 
     @_operation("shutdown")
     def shutdown(self) -> Any:
@@ -452,6 +465,12 @@ class Engine:
 
 
 _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+def _refuse_if_both_closed(channel: Channel) -> None:
+    """The end of the peer's data is no data; once we have closed as well, it is an error, as with OpenSSL."""
+    if channel.closed:
+        raise ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
 
 
 def report_unraisable(error: Exception, where: object) -> None:
