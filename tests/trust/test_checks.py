@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from cryptography import x509
@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from glasslock.registry import Side
-from glasslock.trace import Outcome
+from glasslock.trace import CheckRan, Outcome
 from glasslock.trust import Kind, TrustStore
 from glasslock.trust.certificate import ParsedCertificate
-from glasslock.trust.checks import CHECKS, Check, Finding, Place
+from glasslock.trust.checks import CHECKS, Check, Place
 from glasslock.trust.checks.anchor import check_anchor
 from glasslock.trust.checks.authority import (
     check_basic_constraints,
@@ -63,10 +63,27 @@ def place(*path: Issued, index: int = 0, anchored: bool = True, **situation: Any
     return Place(Situation(store=store, **{**facts, **situation}), parsed, index, anchored, (), Signatures(), moment)
 
 
-def ask(check: Check, *path: Issued, **where: Any) -> Finding:
-    finding = check(place(*path, **where))
-    assert finding is not None
-    return finding
+class Said(NamedTuple):
+    """What a check said: `kind` if it failed."""
+
+    record: CheckRan
+    kind: Kind | None
+
+    @property
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        return self.record.inputs
+
+    @property
+    def explanation(self) -> str:
+        return self.record.explanation
+
+
+def ask(check: Check, *path: Issued, **where: Any) -> Said:
+    at = place(*path, **where)
+    record = check(at)
+    assert record is not None
+    assert [failed.record for failed in at.failures] == [record] * (record.outcome is Outcome.FAILED)
+    return Said(record, at.failures[0].kind if at.failures else None)
 
 
 def leaf(**changes: Any) -> Issued:
@@ -77,8 +94,8 @@ def middle(**changes: Any) -> Issued:
     return pki.mint(pki.intermediate(**changes), GOOD.root)
 
 
-def outcome(finding: Finding) -> tuple[Outcome, Kind | None]:
-    return finding.outcome, finding.kind
+def outcome(said: Said) -> tuple[Outcome, Kind | None]:
+    return said.record.outcome, said.kind
 
 
 PASSED = (Outcome.PASSED, None)

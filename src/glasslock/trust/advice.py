@@ -88,8 +88,7 @@ def advise(case: Case) -> Advice:
     """Work out cause and fix."""
     if not case.situation.server:
         return _advise_client(case)
-    kind = case.finding.kind
-    return _ADVICE[Kind.INVALID if kind is None else kind](case)
+    return _ADVICE[case.finding.kind](case)
 
 
 def _advise_client(case: Case) -> Advice:

@@ -45,7 +45,7 @@ class Story:
     """The paths that were tried, the one that counts, and its checks."""
 
     path: Path | None
-    findings: list[Finding]
+    checks: list[CheckRan]
     failed: list[Finding]  # those among them
     tried: tuple[Path, ...] = ()
     problems: tuple[str, ...] = ()  # of each path that was tried; empty for the one that was accepted
@@ -54,7 +54,7 @@ class Story:
 @dataclass(slots=True)
 class _Judged:
     path: Path
-    findings: list[Finding]
+    checks: list[CheckRan]
     failed: list[Finding]
 
     @property
@@ -84,16 +84,16 @@ def tell(situation: Situation, received: Received, decision: Decision, moment: M
         return _without_path(received, _verifier_says(str(error), moment), moment)
     judged = _tried(situation, search, leaf, accepted, moment)
     best = _best(judged, decision)
-    findings, failed = [_overview(received, moment, exhausted=search.exhausted), *best.findings], best.failed
+    checks, failed = [_overview(received, moment, exhausted=search.exhausted), *best.checks], best.failed
     if decision.refusal and not failed:
         failed = [_verifier_says(decision.refusal, moment)]
-        findings += failed
+        checks.append(failed[0].record)
     tried = tuple([one.path for one in judged])
-    return Story(best.path, findings, failed, tried, tuple([one.problem for one in judged]))
+    return Story(best.path, checks, failed, tried, tuple([one.problem for one in judged]))
 
 
 def _without_path(received: Received, failed: Finding, moment: Moment) -> Story:
-    return Story(None, [_overview(received, moment), failed], [failed])
+    return Story(None, [_overview(received, moment), failed.record], [failed])
 
 
 def _tried(
@@ -121,8 +121,8 @@ def _judge(situation: Situation, path: Path, signatures: Signatures, moment: Mom
         Place(situation, path.certificates, index, path.anchored, path.impostors, signatures, moment)
         for index in range(len(path.certificates))
     ]
-    findings = run_checks(places)
-    return _Judged(path, findings, [finding for finding in findings if finding.kind is not None])
+    checks = run_checks(places)
+    return _Judged(path, checks, [finding for place in places for finding in place.failures])
 
 
 def _best(judged: Sequence[_Judged], decision: Decision) -> _Judged:
@@ -132,7 +132,7 @@ def _best(judged: Sequence[_Judged], decision: Decision) -> _Judged:
     return max(judged, key=lambda one: (one.path.anchored, -len(one.failed), len(one.path.certificates)))
 
 
-def _overview(received: Received, moment: Moment, *, exhausted: bool = False) -> Finding:
+def _overview(received: Received, moment: Moment, *, exhausted: bool = False) -> CheckRan:
     """What was sent, and whether it could be used."""
     remarks = [f"certificate {index + 1}: {reason}" for index, reason in received.unreadable]
     if received.duplicates:
@@ -144,16 +144,14 @@ def _overview(received: Received, moment: Moment, *, exhausted: bool = False) ->
     inputs = (("sent", str(len(received.chain))), ("bytes", f"{sum(map(len, received.chain)):,}"))
     outcome = Outcome.WARNED if remarks else Outcome.PASSED
     explanation = "; ".join(remarks) or "all can be read"
-    return Finding(
-        CheckRan(
-            time=moment.time,
-            side=moment.side,
-            rule="RFC 9846 section 4.5.1",
-            name="chain",
-            outcome=outcome,
-            inputs=inputs,
-            explanation=explanation,
-        )
+    return CheckRan(
+        time=moment.time,
+        side=moment.side,
+        rule="RFC 9846 section 4.5.1",
+        name="chain",
+        outcome=outcome,
+        inputs=inputs,
+        explanation=explanation,
     )
 
 
@@ -205,15 +203,15 @@ def reach_verdict(situation: Situation, received: Received, story: Story, host: 
         may_proceed=True,
         received=received.chain,
         paths=path_records(story, moment),
-        checks=tuple([finding.record for finding in story.findings]),
+        checks=tuple(story.checks),
     )
 
 
 def _refused(situation: Situation, received: Received, story: Story, host: str, moment: Moment) -> Verdict:
     failed = story.failed
-    code = shown_code(finding.kind for finding in failed if finding.kind is not None)
-    finding = next(one for one in failed if one.kind is not None and CODES[one.kind] == code)
-    kind = finding.kind or Kind.INVALID
+    code = shown_code(finding.kind for finding in failed)
+    finding = next(one for one in failed if CODES[one.kind] == code)
+    kind = finding.kind
     path = story.path.certificates if story.path is not None else ()
     who, cause, fix, wording = WhoCanFix.OPERATOR, finding.explanation, "", None
     if path:
@@ -245,7 +243,7 @@ def _refused(situation: Situation, received: Received, story: Story, host: str, 
         others_say=_others(situation, story, story.path, code, host) if situation.server and story.path else (),
         received=received.chain,
         paths=path_records(story, moment),
-        checks=tuple([one.record for one in story.findings]),
+        checks=tuple(story.checks),
     )
 
 
@@ -263,7 +261,7 @@ def _others(situation: Situation, story: Story, path: Path, code: str, host: str
     leaf, last = path.certificates[0], path.certificates[-1]
     weak = [finding for finding in story.failed if finding.kind is Kind.WEAK_KEY]
     refusal = Refusal(
-        findings=[finding for finding in story.failed if finding.kind is not None],
+        findings=story.failed,
         code=code,
         name=situation.name,
         root_sent=last is not leaf and last.self_issued,

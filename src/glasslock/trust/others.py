@@ -47,7 +47,7 @@ def others_say(refusal: Refusal) -> tuple[tuple[str, str], ...]:
 
 
 def _kinds(refusal: Refusal) -> set[Kind]:
-    return {finding.kind for finding in refusal.findings if finding.kind is not None}
+    return {finding.kind for finding in refusal.findings}
 
 
 # --- Chrome ---

@@ -60,7 +60,7 @@ class PathSearch:
     def _onward(self, path: tuple[ParsedCertificate, ...]) -> Iterator[Path]:
         """All ways that begin with these certificates."""
         last = path[-1]
-        if last.certificate in self.store:
+        if last in self.store.by_subject.get(last.fields.subject, ()):
             yield self._end(Path(path, anchored=True))
             return
         if len(path) > self.max_intermediates + 1:

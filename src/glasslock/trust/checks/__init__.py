@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from glasslock.trace import CheckRan
+
 from .anchor import check_anchor
 from .authority import check_basic_constraints, check_extended_key_usage, check_key_usage, check_path_length
 from .base import Check, Finding, Place
@@ -40,6 +42,6 @@ CHECKS: tuple[Check, ...] = (
 __all__ = ["CHECKS", "Check", "Finding", "Place", "run_checks"]
 
 
-def run_checks(places: Sequence[Place], checks: Sequence[Check] = CHECKS) -> list[Finding]:
+def run_checks(places: Sequence[Place], checks: Sequence[Check] = CHECKS) -> list[CheckRan]:
     """Ask every check of every certificate of a path, leaf first."""
-    return [finding for place in places for check in checks if (finding := check(place)) is not None]
+    return [record for place in places for check in checks if (record := check(place)) is not None]

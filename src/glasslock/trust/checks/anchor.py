@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.inspection import inspecting_product
 from glasslock.trust.kinds import Kind
 
-from .base import Finding, Place
+from .base import Place
 
 
-def check_anchor(place: Place) -> Finding | None:
+def check_anchor(place: Place) -> CheckRan | None:
     """RFC 5280 section 6.1.1 (d): the last certificate of the path is in the trust store."""
     if not place.is_last:
         return None

@@ -5,11 +5,12 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 from glasslock.trust.text import count
 
-from .base import Finding, Place, remembered
+from .base import Place, remembered
 
 USAGES = (
     ("digital_signature", "digital signature"),
@@ -31,7 +32,7 @@ USAGE_NAMES = {
 }
 
 
-def check_basic_constraints(place: Place) -> Finding:
+def check_basic_constraints(place: Place) -> CheckRan:
     """RFC 5280 section 4.2.1.9: who vouches must be a CA, and a CA must not stand for a site."""
     found = place.certificate.find(x509.BasicConstraints)
     is_ca = found is not None and found.value.ca
@@ -54,7 +55,7 @@ def check_basic_constraints(place: Place) -> Finding:
     return question.passed("a CA, so it may vouch for others")
 
 
-def check_path_length(place: Place) -> Finding | None:
+def check_path_length(place: Place) -> CheckRan | None:
     """RFC 5280 section 4.2.1.9: how many intermediates a CA allows below itself."""
     if place.is_leaf:
         return None
@@ -75,7 +76,7 @@ def check_path_length(place: Place) -> Finding | None:
     return question.passed("no more intermediates below than it allows")
 
 
-def check_key_usage(place: Place) -> Finding:
+def check_key_usage(place: Place) -> CheckRan:
     """RFC 5280 section 4.2.1.3: a CA's key must be one for signing certificates, a leaf's one for signatures."""
     found = place.certificate.find(x509.KeyUsage)
     question = place.asks("key usage", "RFC 5280 section 4.2.1.3", (("key may", key_usage_words(place.certificate)),))
@@ -100,7 +101,7 @@ def key_usage_words(certificate: ParsedCertificate) -> str:
     return ", ".join([text for name, text in USAGES if getattr(found.value, name)]) or "none"
 
 
-def check_extended_key_usage(place: Place) -> Finding:
+def check_extended_key_usage(place: Place) -> CheckRan:
     """RFC 5280 section 4.2.1.12: what the certificate is for. A CA's limits what it may vouch for."""
     purpose = place.situation.purpose
     found = place.certificate.find(x509.ExtendedKeyUsage)

@@ -1,8 +1,8 @@
 """What a check is given and what it says.
 
 A check is a function of one `Place`: a certificate, where it stands in a path, and the situation. It asks with its
-inputs and answers with one `Finding`, or with None where the question does not arise. It never raises and never
-decides.
+inputs and answers with one record of the trace, or with None where the question does not arise. It never raises and
+never decides.
 """
 
 from __future__ import annotations
@@ -30,42 +30,14 @@ remembered = lru_cache(maxsize=256)
 
 @dataclass(slots=True)
 class Finding:
-    """The question and the answer of one check, as the trace has it; `kind` is set if it failed."""
+    """A check that failed, as the trace has it, and in which way."""
 
     record: CheckRan
-    kind: Kind | None = None
-
-    # --- the answer to what a place `asks`
-
-    def passed(self, explanation: str) -> Finding:
-        self.record.outcome, self.record.explanation = Outcome.PASSED, explanation
-        return self
-
-    def failed(self, kind: Kind, explanation: str) -> Finding:
-        self.record.outcome, self.record.explanation, self.kind = Outcome.FAILED, explanation, kind
-        return self
-
-    def warned(self, explanation: str) -> Finding:
-        self.record.outcome, self.record.explanation = Outcome.WARNED, explanation
-        return self
-
-    def skipped(self, explanation: str) -> Finding:
-        self.record.outcome, self.record.explanation = Outcome.SKIPPED, explanation
-        return self
-
-    def unknown(self, explanation: str) -> Finding:
-        self.record.outcome, self.record.explanation = Outcome.UNKNOWN, explanation
-        return self
-
-    # --- what was found
+    kind: Kind
 
     @property
     def name(self) -> str:
         return self.record.name
-
-    @property
-    def outcome(self) -> Outcome:
-        return self.record.outcome
 
     @property
     def certificate(self) -> int | None:
@@ -95,6 +67,7 @@ class Place:
     __slots__ = (
         "anchored",
         "certificate",
+        "failures",
         "impostors",
         "is_anchor",
         "is_last",
@@ -102,6 +75,7 @@ class Place:
         "issuer",
         "path",
         "position",
+        "record",
         "side",
         "signatures",
         "situation",
@@ -126,6 +100,8 @@ class Place:
         self.impostors = impostors
         self.signatures = signatures
         self.time, self.side = moment
+        self.failures: list[Finding] = []
+        self.record: CheckRan  # the check that is under way
         self.certificate = path[position]
         self.title = self.certificate.title
         self.is_leaf = position == 0
@@ -133,10 +109,32 @@ class Place:
         self.is_anchor = anchored and self.is_last
         self.issuer = None if self.is_last else path[position + 1]
 
-    def asks(self, name: str, rule: str, inputs: Inputs) -> Finding:
-        """Start a check on this certificate: the question, which has to be answered."""
+    def asks(self, name: str, rule: str, inputs: Inputs) -> Place:
+        """Start a check on this certificate: what is answered next is the answer to this."""
         unanswered = Outcome.UNKNOWN
-        return Finding(CheckRan(self.time, self.side, rule, name, unanswered, self.position, self.title, inputs))
+        self.record = CheckRan(self.time, self.side, rule, name, unanswered, self.position, self.title, inputs)
+        return self
+
+    def passed(self, explanation: str) -> CheckRan:
+        return self._answer(Outcome.PASSED, explanation)
+
+    def failed(self, kind: Kind, explanation: str) -> CheckRan:
+        self.failures.append(Finding(self.record, kind))
+        return self._answer(Outcome.FAILED, explanation)
+
+    def warned(self, explanation: str) -> CheckRan:
+        return self._answer(Outcome.WARNED, explanation)
+
+    def skipped(self, explanation: str) -> CheckRan:
+        return self._answer(Outcome.SKIPPED, explanation)
+
+    def unknown(self, explanation: str) -> CheckRan:
+        return self._answer(Outcome.UNKNOWN, explanation)
+
+    def _answer(self, outcome: Outcome, explanation: str) -> CheckRan:
+        record = self.record
+        record.outcome, record.explanation = outcome, explanation
+        return record
 
 
-Check: TypeAlias = Callable[[Place], Finding | None]
+Check: TypeAlias = Callable[[Place], CheckRan | None]

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 from cryptography import x509
 
+from glasslock.trace import CheckRan
 from glasslock.trust.kinds import Kind
 from glasslock.trust.names import describe_name, describe_names, is_dns_name, split_wildcard
 from glasslock.trust.text import printable
 
-from .base import Finding, Place
+from .base import Place
 
 MOST_COMPARISONS = 20_000  # of one name with one constraint; a hostile chain can ask for many millions
 LOCAL_PART = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-/=?^_`{|}~")
@@ -24,7 +25,7 @@ class _Violation(Exception):
     """A name that these constraints do not let pass."""
 
 
-def check_name_constraints(place: Place) -> Finding | None:
+def check_name_constraints(place: Place) -> CheckRan | None:
     """RFC 5280 section 4.2.1.10: the names of all certificates below lie within what this one is limited to."""
     found = place.certificate.find(x509.NameConstraints)
     if found is None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 from glasslock.trust.lifetimes import DAY, exceeds_limit, lifetime_limit
 from glasslock.trust.text import count, span, stamp
 
-from .base import Finding, Inputs, Place, remembered
+from .base import Inputs, Place, remembered
 
 SECOND = dt.timedelta(seconds=1)
 
 
-def check_dates(place: Place) -> Finding:
+def check_dates(place: Place) -> CheckRan:
     """RFC 5280 section 4.1.2.5: now lies between notBefore and notAfter, both included."""
     certificate, now = place.certificate, place.situation.now
     question = place.asks(
@@ -33,7 +34,7 @@ def check_dates(place: Place) -> Finding:
     return question.passed(f"valid for another {span(certificate.not_after - now)}")
 
 
-def check_lifetime(place: Place) -> Finding | None:
+def check_lifetime(place: Place) -> CheckRan | None:
     """Baseline Requirements section 6.3.2, as Chrome applies it: to certificates of public CAs only."""
     if not place.is_leaf:
         return None

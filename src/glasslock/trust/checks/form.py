@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from cryptography import x509
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 
-from .base import Finding, Inputs, Place, remembered
+from .base import Inputs, Place, remembered
 
 # The extensions that the verifier processes: a critical one that is not among them must be refused.
 PROCESSED = frozenset(
@@ -32,7 +33,7 @@ LONGEST_SERIAL = 21  # bytes: 20 and a leading zero, as everyone tolerates
 EMPTY_NAME = b"\x30\x00"
 
 
-def check_form(place: Place) -> Finding:
+def check_form(place: Place) -> CheckRan:
     """RFC 5280 section 4.1: version, serial, issuer, encoding of dates, one signature algorithm named twice."""
     certificate = place.certificate
     question = place.asks("form", "RFC 5280 section 4.1", form_inputs(certificate))
@@ -65,7 +66,7 @@ def _form_problem(certificate: ParsedCertificate) -> str:
     return ""
 
 
-def check_critical_extensions(place: Place) -> Finding:
+def check_critical_extensions(place: Place) -> CheckRan:
     """RFC 5280 section 4.2: a critical extension that is not understood must be refused."""
     critical = place.certificate.critical
     question = place.asks("critical extensions", "RFC 5280 section 4.2", critical_inputs(place.certificate))
@@ -80,7 +81,7 @@ def critical_inputs(certificate: ParsedCertificate) -> Inputs:
     return (("critical", ", ".join([oid.dotted_string for oid in certificate.critical]) or "none"),)
 
 
-def check_profile(place: Place) -> Finding:
+def check_profile(place: Place) -> CheckRan:
     """Lapses from RFC 5280 that browsers let pass: a warning, or a refusal if the policy is strict."""
     lapses = leaf_lapses(place) if place.is_leaf else ca_lapses(place.certificate)
     question = place.asks(
@@ -97,7 +98,7 @@ def check_profile(place: Place) -> Finding:
 def leaf_lapses(place: Place) -> list[str]:
     """What a leaf omits or marks wrongly."""
     certificate = place.certificate
-    lapses = _marked_wrongly(certificate, MUST_NOT_BE_CRITICAL[:-1])
+    lapses = [*marked_wrongly(certificate, leaf=True)]
     if certificate.find(x509.AuthorityKeyIdentifier) is None and not place.is_anchor:
         lapses.append("has no authority key identifier")
     usage = certificate.find(x509.KeyUsage)
@@ -115,7 +116,7 @@ def leaf_lapses(place: Place) -> list[str]:
 
 def ca_lapses(certificate: ParsedCertificate) -> list[str]:
     """What a CA certificate omits or marks wrongly."""
-    lapses = _marked_wrongly(certificate, MUST_NOT_BE_CRITICAL)
+    lapses = [*marked_wrongly(certificate, leaf=False)]
     constraints = certificate.find(x509.BasicConstraints)
     if constraints is not None and not constraints.critical:
         lapses.append("has basic constraints that are not marked critical")
@@ -127,7 +128,8 @@ def ca_lapses(certificate: ParsedCertificate) -> list[str]:
     return lapses
 
 
-def _marked_wrongly(
-    certificate: ParsedCertificate, kinds: tuple[tuple[type[x509.ExtensionType], str], ...]
-) -> list[str]:
-    return [f"marks its {name} critical" for kind, name in kinds if kind.oid in certificate.critical]
+@remembered
+def marked_wrongly(certificate: ParsedCertificate, *, leaf: bool) -> tuple[str, ...]:
+    """Which extensions are critical that must not be."""
+    kinds = MUST_NOT_BE_CRITICAL[:-1] if leaf else MUST_NOT_BE_CRITICAL
+    return tuple([f"marks its {name} critical" for kind, name in kinds if kind.oid in certificate.critical])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 
-from .base import Finding, Inputs, Place, remembered
+from .base import Inputs, Place, remembered
 
 LEAST_SERIAL_BITS = 64  # of randomness, Baseline Requirements section 7.1; a shorter number cannot hold them
 
 
-def check_identifiers(place: Place) -> Finding:
+def check_identifiers(place: Place) -> CheckRan:
     """RFC 5280 sections 4.1.2.2, 4.2.1.1 and 4.2.1.2. Nothing here is a reason to refuse."""
     certificate, issuer = place.certificate, place.issuer
     own, wanted = certificate.key_identifier, certificate.authority_key_identifier

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from cryptography import x509
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.kinds import Kind
 from glasslock.trust.names import ServerName, describe_names, matching_name, split_wildcard
 from glasslock.trust.text import printable
 
-from .base import Finding, Place, remembered
+from .base import Place, remembered
 
 RULE = "RFC 9525 section 6"
 
 
-def check_name(place: Place) -> Finding | None:
+def check_name(place: Place) -> CheckRan | None:
     """RFC 9525: one of the subject alternative names covers the host; the common name never counts."""
     situation = place.situation
     if not place.is_leaf or not situation.server:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from cryptography import x509
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate, must_staple
 from glasslock.trust.kinds import Kind
 from glasslock.trust.ocsp import Staple, Status, read_staple
 from glasslock.trust.text import span, stamp
 
-from .base import Finding, Inputs, Place, remembered
+from .base import Inputs, Place, remembered
 
 RULE = "RFC 6960 section 3.2"
 
 
-def check_revocation(place: Place) -> Finding | None:
+def check_revocation(place: Place) -> CheckRan | None:
     """RFC 6960: the stapled response, if there is one, believed only if the issuer stands behind it."""
     if not place.is_leaf:
         return None

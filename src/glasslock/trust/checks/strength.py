@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from cryptography.exceptions import UnsupportedAlgorithm
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate, describe_key
 from glasslock.trust.der import elements
 from glasslock.trust.keys import CA_KEYS, key_problem
 from glasslock.trust.kinds import Kind
 
-from .base import Finding, Place, remembered
+from .base import Place, remembered
 
 
 def _pss(hash_oid: str, salt: str) -> bytes:
@@ -52,7 +53,7 @@ OTHER_SIGNATURES = {
 }
 
 
-def check_key(place: Place) -> Finding:
+def check_key(place: Place) -> CheckRan:
     """Baseline Requirements sections 6.1.5 and 7.1.3.1: the kind of key and its strength."""
     certificate = place.certificate
     question = place.asks("key strength", "Baseline Requirements section 6.1.5", (("key", key_words(certificate)),))
@@ -85,7 +86,7 @@ def signature_words(certificate: ParsedCertificate) -> str:
     return known or certificate.certificate.signature_algorithm_oid.dotted_string
 
 
-def check_signature_algorithm(place: Place) -> Finding:
+def check_signature_algorithm(place: Place) -> CheckRan:
     """Baseline Requirements section 7.1.3.2. A trust anchor's own signature proves nothing and is not judged."""
     algorithm = place.certificate.fields.outer_algorithm
     words = signature_words(place.certificate)
@@ -100,7 +101,7 @@ def check_signature_algorithm(place: Place) -> Finding:
     return question.failed(Kind.UNSUPPORTED, f"signed using {words}, which is not used for certificates on the web")
 
 
-def check_signature(place: Place) -> Finding:
+def check_signature(place: Place) -> CheckRan:
     """RFC 5280 section 6.1.3: did the next certificate's key make this one's signature?"""
     issuer = place.issuer
     inputs = (("signed by", place.certificate.issuer_title),)

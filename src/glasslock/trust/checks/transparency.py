@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.certificate_transparency import SignedCertificateTimestamp
 
+from glasslock.trace import CheckRan
 from glasslock.trust.certificate import ParsedCertificate
 from glasslock.trust.text import stamp
 
-from .base import Finding, Place, remembered
+from .base import Place, remembered
 
 SHORTEST_TIMESTAMP = 1 + 32 + 8 + 2 + 2 + 2  # version, log, time, empty extensions, algorithm, empty signature
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -68,7 +69,7 @@ def _time(entry: SignedCertificateTimestamp) -> dt.datetime | None:
         return None
 
 
-def check_transparency(place: Place) -> Finding | None:
+def check_transparency(place: Place) -> CheckRan | None:
     """RFC 6962: which logs promise to publish the leaf, and since when."""
     if not place.is_leaf:
         return None
