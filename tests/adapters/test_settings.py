@@ -10,9 +10,10 @@ import pytest
 
 from glasslock.adapters import SSLContext
 from glasslock.adapters.settings import Settings, client_config, server_config
+from glasslock.registry import Side
 from glasslock.tls import ClientConfig, Credential, ServerConfig
 from glasslock.tls.config import ClientHelloInfo
-from glasslock.trace import TraceRecord
+from glasslock.trace import Step, TraceRecord
 from glasslock.trust import TrustStore
 
 from .conftest import Pki
@@ -93,5 +94,5 @@ def test_an_observer_is_told_beside_the_engines_own(client_context: SSLContext) 
     settings(client_context).engine["observer"] = lambda _record: told.append("engine's")
     config = client_config(client_context, settings(client_context), lambda _record: told.append("connection's"))
     assert config.observer is not None
-    config.observer(TraceRecord(time=0.0, step=None))  # type: ignore[arg-type]
+    config.observer(TraceRecord(time=0.0, side=Side.CLIENT, step=Step.REACH))
     assert told == ["engine's", "connection's"]
