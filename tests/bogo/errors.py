@@ -257,6 +257,6 @@ MISTAKES = {
     "no list of signed certificate timestamps": "INVALID_SCT_LIST",
     "this is no ECHConfigList": "INVALID_ECH_CONFIG_LIST",
     "require_ech": "UNUSABLE_ECH_CONFIG_LIST",
-    "there is nothing to export from yet": "HANDSHAKE_NOT_COMPLETE",
+    "there is nothing to export from": "HANDSHAKE_NOT_COMPLETE",
     "the private key does not belong to the certificate": "KEY_VALUES_MISMATCH",
 }
