@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -91,7 +91,7 @@ def common(
     types = (tuple(settings.accepted_peer_cert_types) if asks else ()) or (CertificateType.X509,)
     limits = LIMITS
     if settings.max_cert_list:
-        limits = replace(LIMITS, certificate_message=settings.max_cert_list)
+        limits = LIMITS._replace(certificate_message=settings.max_cert_list)
     return {
         "versions": versions(settings),
         "cipher_suites": SUITES,
