@@ -85,7 +85,7 @@ def _setting(rows: list[Row]) -> str:
     counts = [len(row.found[OURS].pairs) for row in rows if OURS in row.found]
     return "\n".join(
         [
-            f"- machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+            f"- machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().partition("-")[0]}",
             f"- Python {platform.python_version()} ({sys.implementation.name})",
             f"- `ssl` stands on **{ssl.OPENSSL_VERSION}**",
             f"- glasslock and pyOpenSSL stand on cryptography {_version('cryptography')}: **{_pyca_openssl()}**",
