@@ -83,9 +83,10 @@ def _setting(rows: list[Row]) -> str:
     peers = [name for name in MODULES if name != BASELINE and any(name in row.found for row in rows)]
     named = [f"{PACKAGES[peer]} {_version(PACKAGES[peer])}" for peer in peers if peer in PACKAGES]
     counts = [len(row.found[OURS].pairs) for row in rows if OURS in row.found]
+    system = f"{platform.system()} {platform.release().partition('-')[0]}"
     return "\n".join(
         [
-            f"- machine: {processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release().partition("-")[0]}",
+            f"- machine: {processor()}, {os.cpu_count()} cores, {system}",
             f"- Python {platform.python_version()} ({sys.implementation.name})",
             f"- `ssl` stands on **{ssl.OPENSSL_VERSION}**",
             f"- glasslock and pyOpenSSL stand on cryptography {_version('cryptography')}: **{_pyca_openssl()}**",
