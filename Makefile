@@ -65,7 +65,7 @@ $(RIVALS): requirements/bench.lock $(READY)
 
 # Newest versions into the locks: for all platforms, with hashes, without addresses. Needs uv on the PATH.
 LOCK := uv --no-config pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 \
-	--generate-hashes --no-strip-extras --no-emit-index-url --custom-compile-command "make lock"
+	--generate-hashes --no-strip-extras --custom-compile-command "make lock"
 lock:
 	$(LOCK) --extra all --extra dev --output-file requirements/dev.lock
 	$(LOCK) --extra interop --constraint requirements/dev.lock --output-file requirements/interop.lock
