@@ -61,6 +61,44 @@ def test_send_takes_everything_where_it_may_block(ends: Tls, background: Submit)
     assert read.result(PATIENCE) == data
 
 
+def test_a_second_thread_may_send_while_the_first_one_waits(
+    sockets: Ends, client_context: SSLContext, server_context: SSLContext, background: Submit
+) -> None:
+    client, server = _shake_hands(sockets, client_context, server_context, background)
+    much, little = b"a" * (1 << 23), b"b" * 10
+    with client, server:
+        first = background(client.send, much)
+        time.sleep(0.2)  # until the kernel takes no more
+        assert not first.done()
+        second = background(client.send, little)
+        time.sleep(0.1)
+        received = b""
+        while len(received) < len(much) + len(little):
+            received += server.recv(1 << 20)
+        assert first.result(PATIENCE) == len(much)
+        assert second.result(PATIENCE) == len(little)
+    assert received.replace(little, b"") == much
+
+
+def test_a_write_that_timed_out_goes_on_where_it_was(ends: Tls, background: Submit) -> None:
+    client, server = ends
+    data = bytes(range(256)) * (1 << 16)  # 16 MiB: more than the kernel takes
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        client.send(data)
+
+    def read_all() -> bytes:
+        found = bytearray()
+        while len(found) < len(data):
+            found += server.recv(1 << 16)
+        return bytes(found)
+
+    read = background(read_all)
+    client.settimeout(PATIENCE)
+    assert client.send(data) == len(data)
+    assert read.result(PATIENCE) == data
+
+
 def test_a_round_trip(ends: Tls) -> None:
     client, server = ends
     client.sendall(b"hello")

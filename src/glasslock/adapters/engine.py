@@ -136,7 +136,7 @@ class Engine:
         self._sni_called = False
         self._recorder = TraceRecorder() if settings.keep_trace else None
         self._session: EngineSession | None = None
-        self._written = 0  # bytes of a write that has not been seen through
+        self._written = 0  # bytes of a write that was cut short: the next one goes on behind them
         # The alert of a connection that failed: asyncio closes without sending it, so whoever has the socket may do so.
         self.last_words = b""
         self.server_side = bool(server_side)
@@ -204,10 +204,14 @@ class Engine:
     def _write(self, data: memoryview) -> int:
         """As OpenSSL does: where it may block, all of it. After a timeout the same data goes on where it was."""
         channel = self._channel or self._begin()
-        self._written += channel.write(data[self._written :])
-        while self._written < len(data) and self._transport.timeout() != 0:
-            self._written += channel.write(data[self._written :])
         written, self._written = self._written, 0
+        try:
+            written += channel.write(data[written:])
+            while written < len(data) and self._transport.timeout() != 0:
+                written += channel.write(data[written:])
+        except (TimeoutError, WantWrite):
+            self._written = written
+            raise
         return written
 
     @_operation("shutdown")
