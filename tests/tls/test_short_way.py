@@ -289,3 +289,13 @@ def test_before_the_handshake() -> None:
     assert fresh.client.handshake_done
     wire = fresh.client.data_to_send() + fresh.client.encrypt(b"with Finished")
     assert fresh.server.decrypt(wire) == b"with Finished"
+
+
+def test_what_is_no_bytes_does_no_harm() -> None:
+    """A mistake of the caller's is heard before it costs a sequence number, and the connection goes on."""
+    connected = pair().done()
+    for _ in range(2):  # the second goes the short way
+        assert connected.server.decrypt(connected.client.encrypt(b"hello")) == b"hello"
+    with pytest.raises(TypeError):
+        connected.client.encrypt(memoryview(b"hello"))  # type: ignore[arg-type]
+    assert connected.server.decrypt(connected.client.encrypt(b"hello")) == b"hello"

@@ -51,8 +51,9 @@ class ShortWay(ABC):
         if len(data) != writer.short_length and not writer.takes_the_short_way(len(data)):
             return self._send_the_ordinary_way(data)
         header = writer.short_header
+        inner = data + _DATA
         key.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
-        return header + key.aead.encrypt((key.iv ^ sequence).to_bytes(12), data + _DATA, header)
+        return header + key.aead.encrypt((key.iv ^ sequence).to_bytes(12), inner, header)
 
     def decrypt(self, data: bytes) -> bytes:
         """`receive_data` for those who want the data: all of it that is whole now, maybe none.
