@@ -226,9 +226,10 @@ class RecordReader:
 
     def takes_the_short_way(self, data: Content) -> bool:
         """Whether this looks like one whole record of data; remembers its header, which all like it have."""
-        length, header = len(data), bytes(data[:HEADER_LENGTH])
+        length = len(data)
         if self.short is None or not OVERHEAD_13 < length < OVERHEAD_13 + self.short.max_plaintext:
             return False
+        header = bytes(data[:HEADER_LENGTH])
         if header != b"\x17\x03\x03" + (length - HEADER_LENGTH).to_bytes(2, "big"):
             return False
         self.short_length, self.short_header = length, header
