@@ -21,7 +21,7 @@ from ..tls.handshake.agreed import Agreed
 from ..trace import TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
 from .blocking import DEFAULT_TIMEOUT, LINGER, MOST_DISCARDED, both
-from .channel import READ_AHEAD, RECORD, WIRE_CHUNK, WRITE_CHUNK
+from .channel import READ_AHEAD, SMALL, WIRE, WRITE_CHUNK
 from .inbox import Inbox
 from .recorder import TraceRecorder
 from .transports import time_is_up
@@ -87,15 +87,20 @@ class AsyncStream:
         if not self.connection.handshake_done:
             await self.handshake()
         async with self._limited("the peer did not take what was sent to it"):
-            wire = memoryview(bytearray(WIRE_CHUNK if len(rest) > RECORD else 0))
+            wire = WIRE.borrow() if len(rest) > SMALL else None
             while rest:
                 await self._send(rest[:WRITE_CHUNK], wire)
                 rest = rest[WRITE_CHUNK:]
+            if wire is not None:  # after an error the loop may still look at it
+                WIRE.give_back(wire)
 
-    async def _send(self, data: memoryview, wire: memoryview) -> None:
+    async def _send(self, data: memoryview, wire: bytearray | None) -> None:
         """One task at a time, and nobody else's bytes between: what is encrypted goes out in that order."""
         async with self._wire:
-            sealed = self.connection.encrypt_into(data, wire) if wire else self.connection.encrypt(bytes(data))
+            if wire is not None:
+                sealed: bytes | memoryview = self.connection.encrypt_into(data, memoryview(wire))
+            else:
+                sealed = self.connection.encrypt(bytes(data))
             await asyncio.get_running_loop().sock_sendall(self.socket, sealed)
             await self._send_queued()  # what a reader left to us meanwhile
 

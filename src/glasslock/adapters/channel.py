@@ -24,18 +24,22 @@ from typing import Protocol, TypeVar
 from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
 from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
+from .buffers import Buffers
 from .inbox import Inbox
 from .transports import SocketTransport, time_is_up
 
 R = TypeVar("R")
 
-# Buffers of up to 128 KiB come from the heap; the memory of larger ones is mapped anew, page by page, every time.
 RECORD = 1 << 14  # bytes of data that one record holds at most
-WRITE_CHUNK = 7 * RECORD  # bytes that one write on a socket encrypts at most
-WIRE_CHUNK = WRITE_CHUNK + 7 * OVERHEAD_13  # bytes of the records that they make
+WRITE_CHUNK = 8 * RECORD  # bytes that one write on a socket encrypts at most
+WIRE_CHUNK = WRITE_CHUNK + 8 * OVERHEAD_13  # bytes of the records that they make
+SMALL = 1 << 13  # bytes of a write up to which memory of its own costs less
 _PATIENCE = 0.2  # seconds to look for what a peer said before it hung up
-READ_AHEAD = 7 * RECORD  # bytes taken off the wire at once, where reading ahead is allowed
+# Bytes taken off the wire at once, where reading ahead is allowed. They come as new memory, which is mapped page by
+# page if it is more than 128 KiB.
+READ_AHEAD = 7 * RECORD
 _MAX_RECORD = (1 << 14) + 2048  # bytes of the longest body that either version allows
+WIRE = Buffers(WIRE_CHUNK)  # for records, in either direction
 
 
 class WantRead(BlockingIOError):
@@ -88,7 +92,7 @@ class Channel:
         self._writer = threading.Lock()
         self._wire = threading.Lock()
         self._state = threading.RLock()
-        self._wire_out: bytearray | None = None  # records of a long write, while it lasts
+        self._wire_out: bytearray | None = None  # records of a write, while it lasts
         self._wire_in: bytearray | None = None  # records that are read into the user's buffer, while many come
         self._partial = b""  # a record of which the rest is still under way
         self._unsent: deque[memoryview] = deque()
@@ -146,7 +150,8 @@ class Channel:
                 raise ConfigurationError("a write that was cut short must be repeated with the same data")
             self._flush(deadline)
             taken, self._committed = self._committed, 0
-            if taken == len(data):
+            if taken == len(data) and self._wire_out is not None:
+                WIRE.give_back(self._wire_out)
                 self._wire_out = None
             return taken
 
@@ -208,13 +213,13 @@ class Channel:
             self._handshake(deadline)
             while not self.inbox.pending and not self.connection.peer_closed:
                 self._raise_failure()
-                self._wire_in = self._wire_in or bytearray(READ_AHEAD)
+                self._wire_in = self._wire_in or WIRE.borrow()
                 wire = memoryview(self._wire_in)[: len(buffer) - RECORD]
                 try:
                     received = self._from_wire(partial(transport.recv_into, wire))
                 except WantRead:
-                    del wire
-                    self._wire_in = None  # who waits, maybe for long, needs no memory
+                    WIRE.give_back(self._wire_in)
+                    self._wire_in = None
                     transport.wait_to_read(deadline)
                     continue
                 count = self._take_in(wire[:received], deadline, buffer)
@@ -314,11 +319,11 @@ class Channel:
     def _encrypt(self, data: memoryview) -> int:
         """Makes records of the data and queues them; how many bytes of data that was."""
         with self._state:
-            if len(data) <= RECORD or self._whole_writes:
-                self._unsent.append(memoryview(self.connection.encrypt(bytes(data))))
-            else:
-                self._wire_out = self._wire_out or bytearray(WIRE_CHUNK)
+            if SMALL < len(data) <= WRITE_CHUNK:
+                self._wire_out = self._wire_out or WIRE.borrow()
                 self._unsent.append(self.connection.encrypt_into(data, memoryview(self._wire_out)))
+            else:
+                self._unsent.append(memoryview(self.connection.encrypt(bytes(data))))
         return len(data)
 
     def _deadline(self) -> float | None:
