@@ -12,6 +12,7 @@ import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
 import glasslock
+from glasslock.adapters.channel import RECORD, WIRE_CHUNK, WRITE_CHUNK
 from glasslock.registry import CipherSuite, NamedGroup, ProtocolVersion
 from glasslock.tls import (
     ClientConfig,
@@ -29,10 +30,9 @@ from ..identity import SERVER_NAME, Identity
 from . import REQUEST, Options, check_resumed, shake_hands
 
 NAME = "glasslock"
-RECORD = 1 << 14  # bytes: as the doors do it, one record is made by `encrypt`, more by `encrypt_into`
-PIECE = 1 << 17  # bytes that the engine is given at once, as the blocking door does it
-WIRE = PIECE + 8 * 22  # bytes of the records that they make
-READ = WIRE + (1 << 14)
+# As the doors do it: pieces of at most so many bytes, whose records are made in a buffer that is used again and again.
+WIRE = bytearray(WIRE_CHUNK)
+BUFFER = bytearray(WIRE_CHUNK + RECORD)  # to read into; one for all, as with the others
 
 
 def version() -> str:
@@ -140,16 +140,11 @@ class Pair:
 
     def bulk(self, data: bytes, times: int) -> None:
         """As `peers.Pair` has it."""
-        encrypt, encrypt_into = self.client.tls.encrypt, self.client.tls.encrypt_into
-        decrypt, decrypt_into = self.server.tls.decrypt, self.server.tls.decrypt_into
-        view, wire, buffer = memoryview(data), memoryview(bytearray(WIRE)), memoryview(bytearray(READ))
+        encrypt_into, decrypt_into = self.client.tls.encrypt_into, self.server.tls.decrypt_into
+        view, wire, buffer = memoryview(data), memoryview(WIRE), memoryview(BUFFER)
         received = 0
-        if len(data) <= RECORD:
-            for _ in range(times):
-                received += len(decrypt(encrypt(data)))
-        else:
-            for start in [*range(0, len(data), PIECE)] * times:
-                received += decrypt_into(encrypt_into(view[start : start + PIECE], wire), buffer)
+        for start in [*range(0, len(data), WRITE_CHUNK)] * times:
+            received += decrypt_into(encrypt_into(view[start : start + WRITE_CHUNK], wire), buffer)
         if received != times * len(data):
             raise RuntimeError(f"{received} bytes arrived instead of {times * len(data)}")
 

@@ -17,6 +17,7 @@ from . import REQUEST, Options, check_resumed, only, shake_hands
 NAME = "pyOpenSSL"
 LIBRARY: Any = vars(SSL)["_lib"]  # there is no other way to have the name verified by OpenSSL
 READ = 1 << 16  # bytes that are moved at once
+BUFFER = bytearray(READ)  # to read into; one for all
 
 
 def version() -> str:
@@ -112,7 +113,6 @@ class Pair:
     def bulk(self, data: bytes, times: int) -> None:
         """As `peers.Pair` has it."""
         client, server = self.client.tls, self.server.tls
-        buffer = bytearray(READ)
         size = len(data)
         view = memoryview(data)
         for _ in range(times):
@@ -120,7 +120,7 @@ class Pair:
             while received < size:
                 client.send(view[received:])  # one record at a time
                 server.bio_write(client.bio_read(READ))
-                received += server.recv_into(buffer)
+                received += server.recv_into(BUFFER)
 
     def ping_pong(self, times: int) -> None:
         """As `peers.Pair` has it."""

@@ -42,6 +42,7 @@ class Setup:
 
 
 BUFFER = bytearray(READ)  # for what a connection has to send; one for all
+PLAIN = bytearray(READ)  # to read into
 
 
 class Side:
@@ -83,7 +84,6 @@ class Pair:
     def bulk(self, data: bytes, times: int) -> None:
         """As `peers.Pair` has it. Its send buffer holds 64 KiB, so it is fed in pieces of 16."""
         client, server = self.client, self.server
-        plain = bytearray(READ)
         for _ in range(times):
             received = 0
             for start in range(0, len(data), 1 << 14):
@@ -92,20 +92,19 @@ class Pair:
                 while record:  # it takes only a part of what it is given
                     record = record[server.tls.read_tls(record) :]
                     server.tls.process_new_packets()
-                received += server.tls.read_into(plain)
+                received += server.tls.read_into(PLAIN)
             if received != len(data):
                 raise RuntimeError(f"{received} bytes arrived instead of {len(data)}")
 
     def ping_pong(self, times: int) -> None:
         """As `peers.Pair` has it."""
         client, server = self.client, self.server
-        plain = bytearray(1024)
         for _ in range(times):
             client.tls.write(REQUEST)
             server.tls.read_tls(client.take())
             server.tls.process_new_packets()
-            server.tls.read_into(plain)
+            server.tls.read_into(PLAIN)
             server.tls.write(REQUEST)
             client.tls.read_tls(server.take())
             client.tls.process_new_packets()
-            client.tls.read_into(plain)
+            client.tls.read_into(PLAIN)

@@ -12,6 +12,7 @@ from . import REQUEST, Options, check_resumed, only, shake_hands
 
 NAME = "ssl"
 READ = 1 << 16  # bytes that are moved at once
+BUFFER = bytearray(READ)  # to read into; one for all
 
 
 def version() -> str:
@@ -103,7 +104,6 @@ class Pair:
         write = self.client.tls.write
         read: Any = self.server.tls.read
         take, give = self.client.outgoing.read, self.server.incoming.write
-        buffer = bytearray(READ)
         size = len(data)
         for _ in range(times):
             write(data)
@@ -112,7 +112,7 @@ class Pair:
                 give(take(READ))
                 try:
                     while received < size:
-                        received += read(READ, buffer)
+                        received += read(READ, BUFFER)
                 except ssl.SSLWantReadError:
                     pass
 
