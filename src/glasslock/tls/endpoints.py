@@ -13,14 +13,35 @@ connection.receive_eof()
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from .. import trace
 from ..errors import ConfigurationError
 from ..registry import Side
 from .config import ClientConfig, ServerConfig
 from .connection import Connection
+from .handshake.context import HandshakeScript
 from .handshake.post_handshake import request_client_certificate
 from .protection import APPLICATION_DATA
 from .session import Session
+
+
+# A server never loads the client's handshake, nor a client the server's.
+
+
+@cache
+def _client_handshake() -> Callable[..., HandshakeScript]:
+    from .handshake.client import client_handshake
+
+    return client_handshake
+
+
+@cache
+def _server_handshake() -> Callable[..., HandshakeScript]:
+    from .handshake.server import server_handshake
+
+    return server_handshake
 
 
 class ClientConnection(Connection):
@@ -42,8 +63,6 @@ class ClientConnection(Connection):
         early_data: bool = False,
         ech_configs: bytes = b"",
     ) -> None:
-        from .handshake.client import client_handshake  # a server never loads it, nor a client the server's
-
         super().__init__(config, Side.CLIENT)
         self._hs.agreed.server_name = server_name
         configs = None
@@ -51,7 +70,7 @@ class ClientConnection(Connection):
             from .ech.config import read_config_list
 
             configs = read_config_list(ech_configs)
-        self._start(client_handshake(self._hs, config, session, early_data, configs))
+        self._start(_client_handshake()(self._hs, config, session, early_data, configs))
 
     @property
     def early_data_room(self) -> int:
@@ -78,9 +97,7 @@ class ServerConnection(Connection):
     def __init__(self, config: ServerConfig) -> None:
         super().__init__(config, Side.SERVER)
         self._server_config = config
-        from .handshake.server import server_handshake
-
-        self._start(server_handshake(self._hs, config))
+        self._start(_server_handshake()(self._hs, config))
 
     @property
     def may_request_client_certificate(self) -> bool:

@@ -6,6 +6,7 @@ This is all that runs when a chain is good and nobody listens. `explain` must al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from cryptography import x509
@@ -37,6 +38,7 @@ class Received(NamedTuple):
 
     chain: tuple[bytes, ...]
     leaf: x509.Certificate | None
+    leaf_key_problem: str = ""
     others: tuple[x509.Certificate, ...] = ()
     unreadable: tuple[tuple[int, str], ...] = ()  # position, reason
     duplicates: int = 0
@@ -45,6 +47,12 @@ class Received(NamedTuple):
 
 def read_chain(chain: Sequence[bytes]) -> Received:
     """Decode a peer's chain. Never raises: what cannot be decoded, apart from the leaf, is left aside."""
+    return _read_chain(tuple(chain))
+
+
+@lru_cache(maxsize=64)
+def _read_chain(chain: tuple[bytes, ...]) -> Received:
+    """Remembered as what `load` decodes: most peers are met again, and this depends on the bytes alone."""
     distinct = list(dict.fromkeys(chain))
     unreadable = []
     decoded: list[x509.Certificate | None] = []
@@ -54,9 +62,12 @@ def read_chain(chain: Sequence[bytes]) -> Received:
         except UnreadableCertificate as error:
             decoded.append(None)
             unreadable.append((position, str(error)))
+    leaf = decoded[0] if decoded else None
+    problem = key_problem(leaf) if leaf is not None else None
     return Received(
-        chain=tuple(chain),
-        leaf=decoded[0] if decoded else None,
+        chain=chain,
+        leaf=leaf,
+        leaf_key_problem=problem[1] if problem is not None else "",
         others=tuple(certificate for certificate in decoded[1:] if certificate is not None),
         unreadable=tuple(unreadable),
         duplicates=len(chain) - len(distinct),
@@ -70,23 +81,21 @@ def decide(received: Received, situation: Situation) -> tuple[x509.Certificate, 
         raise Refused("there is no certificate that can be read")
     if situation.name_problem:
         raise Refused(situation.name_problem)
-    path = _verified_path(received.leaf, received.others, situation)
-    _refuse_key(path[0])
+    path = _verified_path(received, received.leaf, situation)
+    if received.leaf_key_problem:  # `cryptography` judges the keys of CAs; the leaf's own it leaves to us
+        raise Refused(received.leaf_key_problem)
     _refuse_lifetime(path, situation)
     _refuse_wildcard_registry(path[0], situation)
     _refuse_revoked(path, situation)
     return tuple(path)
 
 
-def _verified_path(
-    leaf: x509.Certificate, others: Sequence[x509.Certificate], situation: Situation
-) -> list[x509.Certificate]:
+def _verified_path(received: Received, leaf: x509.Certificate, situation: Situation) -> list[x509.Certificate]:
     store, policy = situation.store.pyca_store, situation.policy
     if store is None:
         raise Refused("the trust store is empty")
-    for_cas, for_leaf = extension_policies(
-        situation.purpose, strict=policy.strict, trusted_leaf=leaf in situation.store
-    )
+    trusted_leaf = situation.store.holds(received.chain[0])
+    for_cas, for_leaf = extension_policies(situation.purpose, strict=policy.strict, trusted_leaf=trusted_leaf)
     builder = (
         PolicyBuilder()
         .store(store)
@@ -96,18 +105,11 @@ def _verified_path(
     )
     try:
         if situation.name is None:
-            return builder.build_client_verifier().verify(leaf, list(others)).chain
-        return builder.build_server_verifier(situation.name.subject).verify(leaf, list(others))
+            return builder.build_client_verifier().verify(leaf, list(received.others)).chain
+        return builder.build_server_verifier(situation.name.subject).verify(leaf, list(received.others))
     except Exception as error:
         # VerificationError by rights; but nothing that a hostile chain can do to the verifier may be anything but a no.
         raise Refused(str(error) or type(error).__name__) from error
-
-
-def _refuse_key(leaf: x509.Certificate) -> None:
-    """`cryptography` judges the keys of CAs; the leaf's own it leaves to us."""
-    problem = key_problem(leaf)
-    if problem is not None:
-        raise Refused(problem[1])
 
 
 def _refuse_lifetime(path: Sequence[x509.Certificate], situation: Situation) -> None:

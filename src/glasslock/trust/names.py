@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import idna
 from cryptography import x509
@@ -30,9 +30,12 @@ class InvalidServerName(GlasslockError, ValueError):
     """No certificate can be for this name: the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerName:
-    """The host as certificates name it: lower-case A-labels without the final dot, or an address."""
+    """The host as certificates name it: lower-case A-labels without the final dot, or an address.
+
+    Without slots, so that `subject` is made once.
+    """
 
     text: str
     address: Address | None = None
@@ -48,7 +51,7 @@ class ServerName:
                 return ServerName(str(address), address)
         return ServerName(_host_name(bare))
 
-    @property
+    @cached_property
     def subject(self) -> x509.DNSName | x509.IPAddress:
         """The same for `cryptography.x509.verification`."""
         return x509.DNSName(self.text) if self.address is None else x509.IPAddress(self.address)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import Store
 
 from glasslock.errors import ConfigurationError
@@ -153,9 +154,14 @@ class TrustStore:
     def __contains__(self, certificate: x509.Certificate) -> bool:
         return certificate in self._members
 
+    def holds(self, encoded: bytes) -> bool:
+        """Whether the certificate of this encoding is an anchor."""
+        return encoded in self._encoded
+
     def is_public(self, certificate: x509.Certificate) -> bool:
         """Whether this anchor is known to belong to a public CA, one that Mozilla's programme lists."""
-        return certificate in self.anchors.public
+        public = self.anchors.public
+        return bool(public) and certificate in public  # a certificate's hash is worked out anew each time
 
     def name_for(self, certificate: x509.Certificate) -> str:  # noqa: ARG002 - a merged store has several names
         """Name the list that this anchor is from."""
@@ -178,6 +184,10 @@ class TrustStore:
     @functools.cached_property
     def _members(self) -> frozenset[x509.Certificate]:
         return frozenset(self.certificates)
+
+    @functools.cached_property
+    def _encoded(self) -> frozenset[bytes]:
+        return frozenset(certificate.public_bytes(Encoding.DER) for certificate in self.certificates)
 
     def _require(self, hint: str) -> None:
         if not self.certificates:

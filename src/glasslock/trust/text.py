@@ -18,7 +18,12 @@ def printable(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def utc(now: float) -> dt.datetime:
     """Seconds since the epoch as a time in UTC, to the second: certificates know no smaller unit."""
-    return dt.datetime.fromtimestamp(int(now), dt.UTC)
+    return _utc(int(now))
+
+
+@lru_cache(maxsize=16)
+def _utc(now: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(now, dt.UTC)
 
 
 @lru_cache(maxsize=256)

@@ -49,7 +49,7 @@ class Transcript:
         """Transcript-Hash of all messages so far."""
         if self._hash is None:
             raise ValueError("the hash function is not agreed yet")
-        return self._hash.copy().digest()
+        return self._hash.digest()  # which leaves the hash running
 
     def digest_with(self, hash_name: str, more: bytes) -> bytes:
         """Before the hash is agreed: of all messages and `more`, under the hash of a PSK (section 4.3.11.2)."""
