@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from ..errors import ConfigurationError
 from ..registry import (
+    TLS_1_2,
+    TLS_1_3,
     CertificateCompressionAlgorithm,
     CertificateType,
     CipherSuite,
@@ -136,7 +138,7 @@ class Config:
     A config is equal to itself alone: it holds things that only are what they are, keys and callables.
     """
 
-    versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3, ProtocolVersion.TLS_1_2)
+    versions: tuple[int, ...] = (TLS_1_3, TLS_1_2)
     cipher_suites: tuple[int, ...] = DEFAULT_SUITES_13 + DEFAULT_SUITES_12
     groups: tuple[int, ...] = DEFAULT_GROUPS
     signature_schemes: tuple[int, ...] = DEFAULT_SIGNATURE_SCHEMES
@@ -162,7 +164,7 @@ class Config:
     generate_key: Callable[[int], key_groups.KeyExchange] = key_groups.generate
 
     def __post_init__(self) -> None:
-        _require_known("versions", self.versions, {ProtocolVersion.TLS_1_2, ProtocolVersion.TLS_1_3})
+        _require_known("versions", self.versions, {TLS_1_2, TLS_1_3})
         _require_known("cipher_suites", self.cipher_suites, SUITES_13.keys() | SUITES_12.keys())
         _require_known("groups", self.groups, key_groups.SUPPORTED)
         _require_known("signature_schemes", self.signature_schemes, SCHEMES.keys())
@@ -195,7 +197,7 @@ class Config:
 
     def suites(self, version: int) -> tuple[int, ...]:
         """Our cipher suites of one version, in order of preference."""
-        return self.suites_13 if version >= ProtocolVersion.TLS_1_3 else self.suites_12
+        return self.suites_13 if version >= TLS_1_3 else self.suites_12
 
     @cached_property
     def suites_13(self) -> tuple[int, ...]:
@@ -209,7 +211,7 @@ class Config:
 
     def record_limit(self, version: int) -> int | None:
         """`record_size_limit`, in bytes, but no more than a record of this version can hold (RFC 8449 section 4)."""
-        type_length = 1 if version >= ProtocolVersion.TLS_1_3 else 0
+        type_length = 1 if version >= TLS_1_3 else 0
         return None if self.record_size_limit is None else min(self.record_size_limit, MAX_FRAGMENT + type_length)
 
     @cached_property
@@ -244,7 +246,7 @@ class ClientConfig(Config):
 
     def __post_init__(self) -> None:
         Config.__post_init__(self)
-        keys_only = bool(self.external_psks) and self.versions == (ProtocolVersion.TLS_1_3,)
+        keys_only = bool(self.external_psks) and self.versions == (TLS_1_3,)
         if self.verifier is None and not keys_only and CertificateType.X509 in self.peer_certificate_types:
             raise ConfigurationError("a client without a verifier needs external_psks and TLS 1.3 alone")
         if self.own_certificate_types is not None:
@@ -262,7 +264,7 @@ class ClientConfig(Config):
     @cached_property
     def offered_groups(self) -> tuple[int, ...]:
         """TLS 1.2 has no key exchange for the post-quantum ones."""
-        if ProtocolVersion.TLS_1_3 in self.versions:
+        if TLS_1_3 in self.versions:
             return self.groups
         return tuple(group for group in self.groups if group in key_groups.CLASSICAL)
 
@@ -281,7 +283,7 @@ class ClientConfig(Config):
     @cached_property
     def offered_suites(self) -> tuple[int, ...]:
         """Our cipher suites of all versions, those of our first version first."""
-        of_version = {ProtocolVersion.TLS_1_3: self.suites_13, ProtocolVersion.TLS_1_2: self.suites_12}
+        of_version = {TLS_1_3: self.suites_13, TLS_1_2: self.suites_12}
         return sum((of_version[ProtocolVersion(version)] for version in self.versions), ())
 
     @cached_property
@@ -348,7 +350,7 @@ class ServerConfig(Config):
             raise ConfigurationError(
                 "at least one of ech_keys needs `retry`: clients must get it (RFC 9849 section 7.1)"
             )
-        if self.ech_keys and ProtocolVersion.TLS_1_3 not in self.versions:
+        if self.ech_keys and TLS_1_3 not in self.versions:
             raise ConfigurationError("ech_keys need TLS 1.3 among the versions")
         x509 = CertificateType.X509 in self.peer_certificate_types
         if self.raw_key_verifier is not None and x509 and self.client_verifier is None:

@@ -14,9 +14,10 @@ from typing import Any, NoReturn
 from .. import trace
 from ..errors import ConfigurationError, ConnectionTruncated, GlasslockError, PeerAlert, TLSError
 from ..registry import (
+    TLS_1_2,
+    TLS_1_3,
     AlertDescription,
     AlertLevel,
-    ProtocolVersion,
     Side,
     name_of,
 )
@@ -285,11 +286,11 @@ class Connection(ShortWay):
     @property
     def _is_tls13(self) -> bool:
         version = self._hs.agreed.version
-        return version >= ProtocolVersion.TLS_1_3 or (version == 0 and max(self._config.versions) > 0x0303)
+        return version >= TLS_1_3 or (version == 0 and max(self._config.versions) > 0x0303)
 
     @property
     def _may_be_tls12(self) -> bool:
-        return self._hs.agreed.version < ProtocolVersion.TLS_1_3 and ProtocolVersion.TLS_1_2 in self._config.versions
+        return self._hs.agreed.version < TLS_1_3 and TLS_1_2 in self._config.versions
 
     def _read_change_cipher_spec(self, fragment: bytes) -> None:
         if self._messages.unread:
@@ -460,7 +461,7 @@ class Connection(ShortWay):
     def export_keying_material(self, label: str, length: int, context: bytes | None = None) -> bytes:
         """A secret of `length` bytes that only the two ends can know (RFC 9846 section 7.5, RFC 5705)."""
         agreed = self._hs.agreed
-        if agreed.version == ProtocolVersion.TLS_1_2 and agreed.main_secret:
+        if agreed.version == TLS_1_2 and agreed.main_secret:
             from .keys.prf import export12
 
             hash_ = SUITES_12[agreed.cipher_suite].hash

@@ -26,7 +26,6 @@ from .handshake.post_handshake import request_client_certificate
 from .protection import APPLICATION_DATA
 from .session import Session
 
-
 # A server never loads the client's handshake, nor a client the server's.
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..errors import ConfigurationError
-from ..registry import ProtocolVersion
+from ..registry import TLS_1_3
 from .keys.hkdf import hash_function
 from .session import ExternalPsk
 from .wire.codec import u16, vector16
@@ -41,7 +41,7 @@ def import_psk(
 
 def _import_for(target: str, identity: bytes, key: bytes, context: bytes, hash_name: str) -> ExternalPsk:
     """ImportedIdentity is what travels, and what the derived key is bound to."""
-    imported = vector16(identity) + vector16(context) + u16(ProtocolVersion.TLS_1_3) + u16(_KDF[target])
+    imported = vector16(identity) + vector16(context) + u16(TLS_1_3) + u16(_KDF[target])
     hash_ = hash_function(hash_name)
     extracted = hash_.extract(hash_.zeros, key)
     length = hash_function(target).length

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ... import trace
 from ...errors import ConfigurationError, ECHRejected, PeerMisbehaved
-from ...registry import AlertDescription, ExtensionType, HandshakeType, ProtocolVersion
+from ...registry import TLS_1_3, AlertDescription, ExtensionType, HandshakeType, members
 from ..config import ClientConfig
 from ..handshake.client_hello import Envelope, Offer, Rejection, encode_hello
 from ..handshake.context import Handshake, illegal
@@ -25,7 +25,7 @@ from .confirmation import LENGTH, confirmation
 if TYPE_CHECKING:
     from .config import ECHConfig
 
-_E = ExtensionType
+_E = members(ExtensionType)
 _RULE = "RFC 9849 section 6.1.4"
 
 
@@ -35,7 +35,7 @@ _RULE = "RFC 9849 section 6.1.4"
 def conceal(hs: Handshake, config: ClientConfig, offer: Offer, configs: tuple[ECHConfig, ...] | None) -> None:
     """Puts the hello into an envelope if we have a key for that; else it may look as if we had."""
     choice = None
-    if configs and ProtocolVersion.TLS_1_3 in config.versions:
+    if configs and TLS_1_3 in config.versions:
         from .config import choose_config
 
         choice = choose_config(configs)
@@ -48,14 +48,14 @@ def conceal(hs: Handshake, config: ClientConfig, offer: Offer, configs: tuple[EC
     else:
         if configs is not None:
             hs.decided("ech", "not offered", why=_why_not(config, configs), rule="RFC 9849 section 6.1")
-        if config.ech_grease and ProtocolVersion.TLS_1_3 in config.versions:
+        if config.ech_grease and TLS_1_3 in config.versions:
             from .envelope import add_grease
 
             add_grease(hs, config, offer)
 
 
 def _why_not(config: ClientConfig, configs: tuple[ECHConfig, ...] | None) -> str:
-    if ProtocolVersion.TLS_1_3 not in config.versions:
+    if TLS_1_3 not in config.versions:
         return "Encrypted ClientHello needs TLS 1.3"
     if configs is None:
         return "there is no ECH configuration for this server"
@@ -107,7 +107,7 @@ def _check_length(hello: ServerHello) -> None:
 
 
 def _is_confirmed(hs: Handshake, offer: Offer, hello: ServerHello) -> bool:
-    if hs.agreed.version < ProtocolVersion.TLS_1_3 or hello.cipher_suite not in SUITES_13:
+    if hs.agreed.version < TLS_1_3 or hello.cipher_suite not in SUITES_13:
         return False
     found = hello.random[-LENGTH:]
     if hello.is_retry_request:

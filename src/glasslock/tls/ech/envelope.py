@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...errors import ConfigurationError
-from ...registry import ExtensionType, HpkeKem, ProtocolVersion
+from ...registry import TLS_1_3, ExtensionType, HpkeKem, members
 from ..config import ClientConfig
 from ..handshake.client_hello import TLS12_ONLY, Envelope, Offer, write_psks
 from ..handshake.context import Handshake
@@ -17,7 +17,7 @@ from .hello import INNER, SealedHello, encode_inner, outer_aad
 from .hpke import KEMS, HpkeError, seal_to
 from .keys import DEFAULT_SUITES
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def enclose(hs: Handshake, config: ClientConfig, offer: Offer, choice: Choice) -> None:
@@ -53,7 +53,7 @@ def _inner_hello(hello: ClientHello) -> ClientHello:
     """Without anything that is for older versions only."""
     extensions = {kind: data for kind, data in hello.extensions.items() if kind not in TLS12_ONLY}
     versions = ext.read_client_versions(extensions[_E.SUPPORTED_VERSIONS])
-    newer = tuple(version for version in versions if version >= ProtocolVersion.TLS_1_3)
+    newer = tuple(version for version in versions if version >= TLS_1_3)
     extensions[_E.SUPPORTED_VERSIONS] = ext.write_client_versions(newer)
     extensions[_E.ENCRYPTED_CLIENT_HELLO] = INNER
     suites = tuple(suite for suite in hello.cipher_suites if suite not in SUITES_12)

@@ -18,14 +18,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 
-from ...registry import ECHClientHelloType, ExtensionType, ProtocolVersion, name_of
+from ...registry import TLS_1_3, ECHClientHelloType, ExtensionType, members, name_of
 from ..handshake.context import illegal
 from ..wire import extensions as ext
 from ..wire.codec import Reader, u8, u16, u16_list, vector8, vector16
 from ..wire.messages import ClientHello, Extensions
 from .hpke import Context, Suite
 
-_E = ExtensionType
+_E = members(ExtensionType)
 _RULE = "RFC 9849 section 5.1"
 
 INNER = u8(ECHClientHelloType.INNER)  # the whole extension in an inner hello
@@ -181,7 +181,7 @@ def _check_inner(inner: ClientHello) -> None:
             "invalid-inner-hello", "the inner ClientHello does not say that it is one", "RFC 9849 section 7.1"
         )
     versions = inner.extensions.get(_E.SUPPORTED_VERSIONS)
-    if versions is None or min(ext.read_client_versions(versions)) < ProtocolVersion.TLS_1_3:
+    if versions is None or min(ext.read_client_versions(versions)) < TLS_1_3:
         raise illegal(
             "invalid-inner-hello",
             "the inner ClientHello offers a version without Encrypted ClientHello",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import trace
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ExtensionType
+from ...registry import AlertDescription, ExtensionType, members
 from ..config import ServerConfig
 from ..handshake.context import Handshake, illegal, missing
 from ..wire.messages import ClientHello
@@ -12,7 +12,7 @@ from .hello import OpenedHello, SealedHello, decode_inner, outer_aad
 from .hpke import KEMS, Context, HpkeError, open_with
 from .keys import ECHKey
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def unseal(

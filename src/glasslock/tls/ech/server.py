@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...registry import ECHClientHelloType, ExtensionType
+from ...registry import ECHClientHelloType, ExtensionType, members
 from ..config import ServerConfig
 from ..handshake.client_wishes import ClientWishes
 from ..handshake.context import Handshake
@@ -19,7 +19,7 @@ from .confirmation import LENGTH, confirmation, with_confirmation
 if TYPE_CHECKING:
     from .hello import OpenedHello
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 FLIGHT_BLOCK = 1024  # bytes: records of the server's handshake are filled up to a multiple of this
 

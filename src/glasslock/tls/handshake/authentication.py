@@ -19,11 +19,11 @@ from ...errors import (
     PeerMisbehaved,
 )
 from ...registry import (
+    TLS_1_3,
     AlertDescription,
     CertificateType,
     ExtensionType,
     HandshakeType,
-    ProtocolVersion,
     Side,
     SignatureScheme,
     name_of,
@@ -118,7 +118,7 @@ def send_certificate_verify(
     hs: Handshake, credential: Credential, wishes: PeerWishes
 ) -> Generator[Wait | Question, Any, int]:
     """CertificateVerify over everything up to our Certificate; returns the scheme."""
-    scheme = choose_scheme(credential, wishes.schemes, ProtocolVersion.TLS_1_3)
+    scheme = choose_scheme(credential, wishes.schemes, TLS_1_3)
     if scheme is None:
         raise no_common_scheme()
     content = signed_content(hs.side, hs.transcript.digest())
@@ -127,7 +127,7 @@ def send_certificate_verify(
         "signature_scheme",
         scheme,
         offered=wishes.schemes,
-        supported=credential.schemes(ProtocolVersion.TLS_1_3),
+        supported=credential.schemes(TLS_1_3),
         kind=SignatureScheme,
         why="our first scheme that the peer accepts",
         rule="RFC 9846 section 4.3.3",
@@ -276,7 +276,7 @@ def check_certificate_verify(
     content = signed_content(hs.side.peer, transcript_hash)
     outcome = Outcome.FAILED
     try:
-        verify(key.key, key.kind, message.scheme, message.signature, content, ProtocolVersion.TLS_1_3)
+        verify(key.key, key.kind, message.scheme, message.signature, content, TLS_1_3)
         outcome = Outcome.PASSED
     finally:
         if hs.observer is not None:

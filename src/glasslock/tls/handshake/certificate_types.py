@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import NegotiationFailed
-from ...registry import AlertDescription, CertificateType, ExtensionType, name_of
+from ...registry import AlertDescription, CertificateType, ExtensionType, members, name_of
 from ...trace import Step
 from ..config import ClientConfig, ServerConfig
 from ..wire import extensions as ext
@@ -19,7 +19,7 @@ from .context import Handshake, illegal
 if TYPE_CHECKING:
     from .client_wishes import ClientWishes
 
-_E = ExtensionType
+_E = members(ExtensionType)
 X509_ONLY: tuple[int, ...] = (CertificateType.X509,)
 
 

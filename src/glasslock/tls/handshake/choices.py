@@ -8,7 +8,7 @@ from types import NoneType
 from typing import Any
 
 from ...errors import ConfigurationError, GlasslockError, NegotiationFailed
-from ...registry import AlertDescription, ProtocolVersion
+from ...registry import TLS_1_3, AlertDescription
 from ...trace import Step
 from ..config import ClientHelloInfo, ServerConfig
 from ..credentials import Credential, best_chain
@@ -91,7 +91,7 @@ def _can_sign(credential: Credential, info: ClientHelloInfo) -> bool:
 def _on_known_curve(credential: Credential, info: ClientHelloInfo) -> bool:
     """TLS 1.2: an ECDSA key has to be on a curve that the client offers (RFC 8422 section 5.3)."""
     curve = CURVE_OF_KEY.get(credential.key_kind)
-    return info.version >= ProtocolVersion.TLS_1_3 or curve is None or info.groups is None or curve in info.groups
+    return info.version >= TLS_1_3 or curve is None or info.groups is None or curve in info.groups
 
 
 def no_common_curve() -> NegotiationFailed:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import NegotiationFailed
-from ...registry import AlertDescription, ExtensionType, ProtocolVersion, name_of
+from ...registry import TLS_1_2, TLS_1_3, AlertDescription, ExtensionType, ProtocolVersion, name_of
 from ..config import ClientConfig
 from ..ech.client import conceal, send_hello, settle
 from ..session import Session
@@ -38,7 +38,7 @@ def client_handshake(
         prepare_early_data(hs, config, offer)
     hello = yield from hs.expect(ServerHello)
     version = accept_version(hs, config, hello)
-    if offer.early_data and version < ProtocolVersion.TLS_1_3:
+    if offer.early_data and version < TLS_1_3:
         raise NegotiationFailed(
             AlertDescription.PROTOCOL_VERSION,
             "early-data-version",
@@ -49,7 +49,7 @@ def client_handshake(
     if offer.rejection is not None:
         # Who we are is not for the public name (RFC 9849 section 6.1.7).
         config = replace(config, credentials=(), own_certificate_types=config.own_types or None)
-    if version == ProtocolVersion.TLS_1_3:
+    if version == TLS_1_3:
         return (yield from client13(hs, config, offer, hello))
     from .client12 import client12
 
@@ -71,17 +71,17 @@ def accept_version(hs: Handshake, config: ClientConfig, hello: ServerHello) -> i
         version = hello.legacy_version
         if hello.is_retry_request:
             raise missing("supported_versions", "HelloRetryRequest")
-        if version > ProtocolVersion.TLS_1_2 or version not in config.versions:
+        if version > TLS_1_2 or version not in config.versions:
             raise unsupported_version(version)
     else:
         version = read_u16(selected, "supported_versions")
-        if version < ProtocolVersion.TLS_1_3 or version not in config.versions:
+        if version < TLS_1_3 or version not in config.versions:
             raise illegal(
                 "version-not-offered",
                 f"the server chose version {name_of(ProtocolVersion, version)}, which was not offered",
                 "RFC 9846 section 4.3.1",
             )
-        if hello.legacy_version != ProtocolVersion.TLS_1_2:
+        if hello.legacy_version != TLS_1_2:
             raise wrong_legacy_version("ServerHello", hello.legacy_version, "RFC 9846 section 4.2.3")
     if version < max(config.versions) and hello.random[-8:] in (DOWNGRADE_TO_12, DOWNGRADE_TO_11):
         raise illegal("downgrade", "somebody on the way made both sides use an older version", "RFC 9846 section 4.2.3")

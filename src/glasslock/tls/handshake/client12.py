@@ -30,7 +30,7 @@ from typing import Any
 
 from ... import trace
 from ...errors import NegotiationFailed, PeerMisbehaved
-from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, name_of
+from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, members, name_of
 from ..config import ClientConfig
 from ..ech.client import end_if_rejected
 from ..events import TicketReceived
@@ -62,7 +62,7 @@ from .keys12 import Secrets12, check_signature12, key_suits, sign12, tell_exchan
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .placement import check_solicited
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 SERVER_HELLO_12 = frozenset(
     {

@@ -25,7 +25,16 @@ from collections.abc import Generator
 from typing import Any
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
+from ...registry import (
+    TLS_1_2,
+    TLS_1_3,
+    AlertDescription,
+    CipherSuite,
+    ExtensionType,
+    NamedGroup,
+    members,
+    name_of,
+)
 from ..config import ClientConfig
 from ..ech.client import end_if_rejected, keep_retry_configs, send_hello, settle
 from ..events import EarlyDataRefused
@@ -73,7 +82,7 @@ from .peer_key import peer_key
 from .placement import ENCRYPTED_EXTENSIONS, HELLO_RETRY_REQUEST, SERVER_HELLO, check_solicited
 from .post_handshake import client_after_handshake
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def client13(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello) -> HandshakeScript:
@@ -169,9 +178,9 @@ def check_second_hello(hello: ServerHello, retry_suite: int) -> None:
     if hello.is_retry_request:
         raise unexpected("second-hello-retry-request", "a second HelloRetryRequest", "RFC 9846 section 4.2.4")
     selected = hello.extensions.get(_E.SUPPORTED_VERSIONS)
-    if selected is None or ext.read_u16(selected, "supported_versions") != ProtocolVersion.TLS_1_3:
+    if selected is None or ext.read_u16(selected, "supported_versions") != TLS_1_3:
         raise illegal("retry-version-changed", "the version changed after HelloRetryRequest", "RFC 9846 section 4.2.4")
-    if hello.legacy_version != ProtocolVersion.TLS_1_2:
+    if hello.legacy_version != TLS_1_2:
         raise wrong_legacy_version("ServerHello", hello.legacy_version, "RFC 9846 section 4.2.3")
     if hello.cipher_suite != retry_suite:
         raise illegal("retry-suite-changed", "the suite changed after HelloRetryRequest", "RFC 9846 section 4.2.4")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from ...registry import ExtensionType, SignatureScheme
+from ...registry import ExtensionType, SignatureScheme, members
 from ...trace import Step
 from ..config import ClientConfig
 from ..credentials import Credential, best_chain
@@ -15,7 +15,7 @@ from .authentication import PeerWishes, choose_scheme, send_certificate, send_ce
 from .context import Handshake, Question, Wait, illegal, missing
 from .placement import CERTIFICATE_REQUEST, check_placement
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def read_certificate_request(request: CertificateRequest, context: bytes | None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
-from ...registry import ExtensionType, ProtocolVersion
+from ...registry import TLS_1_2, TLS_1_3, ExtensionType, members
 from ..config import ClientConfig
 from ..keys.groups import KeyExchange
 from ..keys.hkdf import hash_function
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..ech.config import Choice
     from ..ech.hpke import Context
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 # What a hello has for the sake of TLS 1.2 alone.
 TLS12_ONLY = frozenset({_E.EXTENDED_MAIN_SECRET, _E.RENEGOTIATION_INFO, _E.EC_POINT_FORMATS, _E.SESSION_TICKET})
@@ -117,8 +117,8 @@ def make_offer(hs: Handshake, config: ClientConfig, session: Session | None, ear
     """The first ClientHello."""
     random = config.random(32)
     hs.agreed.client_random = random
-    tls13 = ProtocolVersion.TLS_1_3 in config.versions
-    tls12 = ProtocolVersion.TLS_1_2 in config.versions
+    tls13 = TLS_1_3 in config.versions
+    tls12 = TLS_1_2 in config.versions
     psks = offered_psks(hs, config, session) if tls13 and config.psk_modes else []
     session12 = offered_session12(hs, config, session) if tls12 else None
     exchanges = {group: config.generate_key(group) for group in config.initial_key_shares} if tls13 else {}
@@ -185,7 +185,7 @@ def _is_address(name: str) -> bool:
 
 def offered_session12(hs: Handshake, config: ClientConfig, session: Session | None) -> Session | None:
     """The session if it is one of TLS 1.2, still fresh, and for this name: at another it would let in its old peer."""
-    if session is None or session.version != ProtocolVersion.TLS_1_2:
+    if session is None or session.version != TLS_1_2:
         return None
     if session.ticket and not config.session_tickets:
         return None
@@ -199,7 +199,7 @@ def offered_session12(hs: Handshake, config: ClientConfig, session: Session | No
 def offered_psks(hs: Handshake, config: ClientConfig, session: Session | None) -> list[OfferedPsk]:
     """The session's ticket if it is still fresh, then the external keys."""
     psks = []
-    if session is not None and session.version == ProtocolVersion.TLS_1_3:
+    if session is not None and session.version == TLS_1_3:
         suite = SUITES_13.get(session.cipher_suite)
         if suite is not None and session.is_fresh(hs.now()) and session.server_name == hs.agreed.server_name:
             psks.append(OfferedPsk(session.ticket, session.psk, suite.hash_name, session=session))
@@ -224,7 +224,7 @@ def _extensions(
     found = _usual_extensions(config, grease, hs.agreed.server_name)
     if session12 is not None and _E.SESSION_TICKET in found:
         found[_E.SESSION_TICKET] = session12.ticket
-    if ProtocolVersion.TLS_1_3 in config.versions:
+    if TLS_1_3 in config.versions:
         shares = {group: exchange.share for group, exchange in exchanges.items()}
         if shares and grease.groups:
             shares = dict.fromkeys(grease.groups, b"\x00") | shares
@@ -256,7 +256,7 @@ def _constant_extensions(config: ClientConfig, grease: Grease, server_name: str 
     name = host_name(server_name)
     if name is not None:
         found[_E.SERVER_NAME] = ext.write_server_name(name)
-    if ProtocolVersion.TLS_1_2 in config.versions:  # see TLS12_ONLY
+    if TLS_1_2 in config.versions:  # see TLS12_ONLY
         found[_E.EXTENDED_MAIN_SECRET] = b""
         found[_E.RENEGOTIATION_INFO] = b"\x00"
         found[_E.EC_POINT_FORMATS] = ext.write_u8_vector((0,))
@@ -275,7 +275,7 @@ def _constant_extensions(config: ClientConfig, grease: Grease, server_name: str 
     limit = config.record_limit(max(config.versions))
     if limit is not None:
         found[_E.RECORD_SIZE_LIMIT] = u16(limit)
-    if ProtocolVersion.TLS_1_3 in config.versions:
+    if TLS_1_3 in config.versions:
         _add_tls13_extensions(found, config, grease)
     return found
 

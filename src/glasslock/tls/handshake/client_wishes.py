@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ...registry import ECHClientHelloType, ExtensionType, ProtocolVersion
+from ...registry import TLS_1_3, ECHClientHelloType, ExtensionType, members
 from ..wire import extensions as ext
 from ..wire.messages import ClientHello
 from .context import illegal
@@ -15,7 +15,7 @@ from .context import illegal
 if TYPE_CHECKING:
     from ..ech.hello import OpenedHello
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class ClientWishes:
 
 
 def read_wishes(
-    hello: ClientHello, opened: OpenedHello | None = None, *, versions: tuple[int, ...] = (ProtocolVersion.TLS_1_3,)
+    hello: ClientHello, opened: OpenedHello | None = None, *, versions: tuple[int, ...] = (TLS_1_3,)
 ) -> ClientWishes:
     """Every extension that we know, parsed; those that we do not know are ignored.
 
@@ -62,7 +62,7 @@ def read_wishes(
     found = hello.extensions
     if _E.SUPPORTED_VERSIONS in found:
         wishes.versions = ext.read_client_versions(found[_E.SUPPORTED_VERSIONS])
-    tls13 = ProtocolVersion.TLS_1_3 in versions and offers_tls13(wishes)
+    tls13 = TLS_1_3 in versions and offers_tls13(wishes)
     readers = _READERS_13 if tls13 else _READERS
     for kind, data in found.items():
         reader = readers.get(kind)
@@ -75,7 +75,7 @@ def read_wishes(
 
 
 def offers_tls13(wishes: ClientWishes) -> bool:
-    return wishes.versions is not None and ProtocolVersion.TLS_1_3 in wishes.versions
+    return wishes.versions is not None and TLS_1_3 in wishes.versions
 
 
 _SHORT = 64  # bytes of an extension whose values may be remembered: enough for the lists that programs send

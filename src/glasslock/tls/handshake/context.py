@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ... import trace
 from ...errors import ConfigurationError, PeerMisbehaved
-from ...registry import AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion, Side, name_of
+from ...registry import (
+    TLS_1_3,
+    AlertDescription,
+    AlertLevel,
+    ContentType,
+    HandshakeType,
+    Side,
+    name_of,
+)
 from ...trace import Step
 from ..config import Config
 from ..events import Event
@@ -139,7 +147,7 @@ class Handshake:
 
     def agree_on_version(self, version: int) -> None:
         self.agreed.version = version
-        self.reader.tls13 = version >= ProtocolVersion.TLS_1_3
+        self.reader.tls13 = version >= TLS_1_3
         if not self.reader.tls13:
             self.reader.version = version.to_bytes(2, "big")
 
@@ -175,7 +183,7 @@ class Handshake:
 
     def _tell_sent(self, kind: HandshakeType, raw: bytes) -> None:
         step = Step.IDENTIFY if kind in _IDENTIFYING else Step.AGREE
-        version = self.agreed.version or ProtocolVersion.TLS_1_3
+        version = self.agreed.version or TLS_1_3
         self.tell(trace.MessageSent(self.now(), self.side, step, name_of(HandshakeType, kind), version, raw))
 
     def flush(self) -> None:
@@ -248,7 +256,7 @@ class Handshake:
 
     def _tell_received(self, raw: bytes) -> None:
         step = Step.IDENTIFY if raw[0] in _IDENTIFYING else Step.AGREE
-        version = self.agreed.version or ProtocolVersion.TLS_1_3
+        version = self.agreed.version or TLS_1_3
         self.tell(trace.MessageReceived(self.now(), self.side, step, name_of(HandshakeType, raw[0]), version, raw))
 
     def ask(
@@ -299,7 +307,7 @@ class Handshake:
 
         The limit holds for the keys of this handshake, so not for early data.
         """
-        type_length = 1 if self.agreed.version >= ProtocolVersion.TLS_1_3 else 0
+        type_length = 1 if self.agreed.version >= TLS_1_3 else 0
         self.agreed.peer_record_size_limit = theirs
         self.writer.max_fragment = min(self.config.max_fragment, theirs - type_length)
         self.receive_limit = min(ours or MAX_FRAGMENT + 1, MAX_FRAGMENT + type_length)

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from ...registry import ExtensionType, NamedGroup, ProtocolVersion, name_of
+from ...registry import TLS_1_3, ExtensionType, NamedGroup, members, name_of
 from ..config import ServerConfig
 from ..ech.server import confirm, open_second_hello
 from ..keys.suites import Suite
@@ -20,7 +20,7 @@ from ..wire.messages import HELLO_RETRY_REQUEST_RANDOM, ClientHello, Extensions,
 from .client_wishes import ClientWishes, offers_tls13, read_wishes
 from .context import Handshake, Question, Wait, illegal, missing
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 COOKIE_LIFETIME = 60  # seconds
 
@@ -73,7 +73,7 @@ def wants_compatibility(config: ServerConfig, wishes: ClientWishes) -> bool:
 
 def retry_request(session_id: bytes, suite: int, group: int, cookie: bytes | None) -> ServerHello:
     """The HelloRetryRequest: a ServerHello with a fixed random."""
-    extensions: Extensions = {_E.SUPPORTED_VERSIONS: u16(ProtocolVersion.TLS_1_3), _E.KEY_SHARE: u16(group)}
+    extensions: Extensions = {_E.SUPPORTED_VERSIONS: u16(TLS_1_3), _E.KEY_SHARE: u16(group)}
     if cookie is not None:
         extensions[_E.COOKIE] = ext.write_cookie(cookie)
     return ServerHello(HELLO_RETRY_REQUEST_RANDOM, session_id, suite, extensions)

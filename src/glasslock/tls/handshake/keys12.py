@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import trace
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ProtocolVersion, Side, SignatureScheme
+from ...registry import TLS_1_2, AlertDescription, Side, SignatureScheme
 from ...trace import Outcome
 from ..credentials import Credential
 from ..keys import prf
@@ -117,14 +117,14 @@ def sign12(
     hs: Handshake, credential: Credential, schemes: tuple[int, ...], content: bytes
 ) -> Generator[Question, Any, tuple[int, bytes]]:
     """Scheme and signature for ServerKeyExchange or CertificateVerify."""
-    scheme = choose_scheme(credential, schemes, ProtocolVersion.TLS_1_2)
+    scheme = choose_scheme(credential, schemes, TLS_1_2)
     if scheme is None:
         raise no_common_scheme()
     hs.decided(
         "signature_scheme",
         scheme,
         offered=schemes,
-        supported=credential.schemes(ProtocolVersion.TLS_1_2),
+        supported=credential.schemes(TLS_1_2),
         kind=SignatureScheme,
         why="our first scheme that the peer accepts",
         rule="RFC 5246 section 7.4.1.4.1",
@@ -149,7 +149,7 @@ def check_signature12(
         )
     outcome = Outcome.FAILED
     try:
-        verify(key.key, key.kind, scheme, signature, content, ProtocolVersion.TLS_1_2)
+        verify(key.key, key.kind, scheme, signature, content, TLS_1_2)
         outcome = Outcome.PASSED
     finally:
         if hs.observer is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Container
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, ExtensionType, is_grease, name_of
+from ...registry import AlertDescription, ExtensionType, is_grease, members, name_of
 from ..wire.messages import Extensions
 from .context import illegal
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 # The rows of the table, read by column; HelloRetryRequest has its own.
 ENCRYPTED_EXTENSIONS = frozenset(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import ConfigurationError, GlasslockError, PeerMisbehaved
-from ...registry import AlertDescription, ProtocolVersion, PskKeyExchangeMode
+from ...registry import TLS_1_3, AlertDescription, PskKeyExchangeMode
 from ..config import ServerConfig
 from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule, finished_mac
 from ..keys.suites import SUITES_13, Suite
@@ -114,7 +114,7 @@ def _open_ticket(config: ServerConfig, identity: bytes) -> TicketContent | None:
 
 def _why_not(hs: Handshake, config: ServerConfig, ticket: TicketContent, suite: Suite, wishes: ClientWishes) -> str:
     """Why a genuine ticket cannot be used here and now; empty if it can."""
-    if ticket.version != ProtocolVersion.TLS_1_3:
+    if ticket.version != TLS_1_3:
         return "the ticket is from another version of TLS"
     if SUITES_13[ticket.cipher_suite].hash_name != suite.hash_name:
         return "the ticket's hash does not go with the cipher suite"

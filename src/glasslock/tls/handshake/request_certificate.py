@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from ...errors import NegotiationFailed
-from ...registry import AlertDescription, ExtensionType
+from ...registry import AlertDescription, ExtensionType, members
 from ..config import ServerConfig
 from ..wire import extensions as ext
 from ..wire.messages import Certificate, CertificateRequest, CertificateVerify, Extensions
@@ -21,7 +21,7 @@ from .context import Handshake, Question, Wait
 from .grease import Grease
 from .peer_key import peer_key
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def certificate_request(config: ServerConfig, context: bytes = b"") -> CertificateRequest:

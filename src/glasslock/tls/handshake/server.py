@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import NegotiationFailed
-from ...registry import AlertDescription, ProtocolVersion, name_of
+from ...registry import TLS_1_2, TLS_1_3, AlertDescription, ProtocolVersion, name_of
 from ..config import ServerConfig
 from ..ech.server import open_hello
 from ..wire.messages import ClientHello
@@ -20,7 +20,7 @@ def server_handshake(hs: Handshake, config: ServerConfig) -> HandshakeScript:
     hs.agreed.client_random = hello.random
     hs.agreed.server_name = wishes.server_name
     version = choose_version(hs, config, wishes)
-    if version == ProtocolVersion.TLS_1_3:
+    if version == TLS_1_3:
         return (yield from server13(hs, config, wishes))
     from .server12 import server12
 
@@ -57,4 +57,4 @@ def choose_version(hs: Handshake, config: ServerConfig, wishes: ClientWishes) ->
 
 def _before_supported_versions(legacy: int) -> tuple[int, ...]:
     """A client without supported_versions means its legacy_version, TLS 1.2 at best."""
-    return (min(legacy, ProtocolVersion.TLS_1_2),)
+    return (min(legacy, TLS_1_2),)

@@ -26,7 +26,15 @@ from typing import Any
 
 from ... import trace
 from ...errors import ConfigurationError, NegotiationFailed, PeerMisbehaved
-from ...registry import AlertDescription, AlertLevel, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion
+from ...registry import (
+    TLS_1_2,
+    AlertDescription,
+    AlertLevel,
+    CipherSuite,
+    ExtensionType,
+    NamedGroup,
+    members,
+)
 from ..config import ServerConfig
 from ..credentials import Credential
 from ..keys import groups as key_groups
@@ -54,7 +62,7 @@ from .keys12 import Secrets12, check_signature12, key_suits, schemes_of_tls12, s
 from .peer_key import PeerKey, RawPeerKey, peer_key
 from .tickets import TicketContent
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 DOWNGRADE_TO_12 = b"DOWNGRD\x01"
 
@@ -138,7 +146,7 @@ def choose_suite(
     key_transport = not all(SUITES_12[suite].ephemeral for suite in suites)
     schemes = signature_schemes(wishes)
     credential = yield from choose_credential(hs, config, wishes, schemes, kinds, key_transport)
-    can_sign = choose_scheme(credential, schemes, ProtocolVersion.TLS_1_2) is not None
+    can_sign = choose_scheme(credential, schemes, TLS_1_2) is not None
     for suite in suites:
         row = SUITES_12[suite]
         if key_suits(row, credential.key_kind) and (can_sign if row.ephemeral else credential.can_decrypt):

@@ -26,7 +26,16 @@ from collections.abc import Generator
 from typing import Any
 
 from ...errors import NegotiationFailed
-from ...registry import AlertDescription, CipherSuite, ExtensionType, NamedGroup, ProtocolVersion, name_of
+from ...registry import (
+    TLS_1_2,
+    TLS_1_3,
+    AlertDescription,
+    CipherSuite,
+    ExtensionType,
+    NamedGroup,
+    members,
+    name_of,
+)
 from ..config import ServerConfig
 from ..credentials import Credential
 from ..ech.server import confirm, hide_lengths, retry_configs
@@ -73,7 +82,7 @@ from .psk import KnownPsk, choose_psk, choose_psk_again
 from .request_certificate import authenticate_client, certificate_request
 from .tickets import send_tickets, wanted_tickets
 
-_E = ExtensionType
+_E = members(ExtensionType)
 
 
 def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> HandshakeScript:
@@ -144,7 +153,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Hands
 
 def check_requirements(wishes: ClientWishes) -> None:
     """What a ClientHello for TLS 1.3 must have (section 9.2), and its fixed fields (section 4.2.2)."""
-    if wishes.hello.legacy_version != ProtocolVersion.TLS_1_2:
+    if wishes.hello.legacy_version != TLS_1_2:
         raise wrong_legacy_version("ClientHello", wishes.hello.legacy_version, "RFC 9846 section 4.2.2")
     if wishes.hello.compression_methods != b"\x00":
         raise illegal(
@@ -239,7 +248,7 @@ def say_hello(
     schedule: KeySchedule,
 ) -> None:
     """ServerHello with our key share; the shared secret goes into the key schedule."""
-    extensions: Extensions = {_E.SUPPORTED_VERSIONS: u16(ProtocolVersion.TLS_1_3)}
+    extensions: Extensions = {_E.SUPPORTED_VERSIONS: u16(TLS_1_3)}
     secret = None
     if group is not None and wishes.shares is not None:
         share = wishes.shares[group]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 
 from ...errors import PeerMisbehaved
-from ...registry import AlertDescription, NamedGroup, ProtocolVersion, Side, SignatureScheme, name_of
+from ...registry import TLS_1_3, AlertDescription, NamedGroup, Side, SignatureScheme, name_of
 
 RSASSA_PSS_OID = "1.2.840.113549.1.1.10"
 
@@ -135,7 +135,7 @@ def certificate_schemes(algorithm_oid: str, hash_name: str) -> tuple[int, ...]:
 
 def suits(scheme: Scheme, kind: str, version: int) -> bool:
     """Whether a key of this kind may sign with the scheme in this version."""
-    if version >= ProtocolVersion.TLS_1_3:
+    if version >= TLS_1_3:
         return scheme.tls13 and scheme.key_kind == kind
     if not scheme.tls12:
         return False
