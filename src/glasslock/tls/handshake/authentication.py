@@ -123,16 +123,17 @@ def send_certificate_verify(
         raise no_common_scheme()
     content = signed_content(hs.side, hs.transcript.digest())
     signature = yield from sign(hs, credential, scheme, content)
-    hs.decided(
-        "signature_scheme",
-        scheme,
-        offered=wishes.schemes,
-        supported=credential.schemes(TLS_1_3),
-        kind=SignatureScheme,
-        why="our first scheme that the peer accepts",
-        rule="RFC 9846 section 4.3.3",
-        step=Step.IDENTIFY,
-    )
+    if hs.observer is not None:
+        hs.decided(
+            "signature_scheme",
+            scheme,
+            offered=wishes.schemes,
+            supported=credential.schemes(TLS_1_3),
+            kind=SignatureScheme,
+            why="our first scheme that the peer accepts",
+            rule="RFC 9846 section 4.3.3",
+            step=Step.IDENTIFY,
+        )
     hs.send(CertificateVerify(scheme, signature))
     return scheme
 

@@ -53,6 +53,8 @@ def choose_credential(
     else:
         now = partial(_ask_now, chooser, info)
         credential = yield from hs.ask(chooser, "credential", info, now, (Credential, NoneType))
+        if credential is not None:
+            _require_usable(credential, info)
     if credential is None:
         raise NegotiationFailed(
             AlertDescription.UNRECOGNIZED_NAME,
@@ -60,16 +62,20 @@ def choose_credential(
             f"this server has no certificate for {info.server_name or 'a client that names no host'}",
             "RFC 6066 section 3",
         )
+    hs.agreed.own_certificate_type = credential.certificate_type
+    if hs.observer is not None:
+        _tell_choice(hs, credential, info.server_name)
+    return credential
+
+
+def _require_usable(credential: Credential, info: ClientHelloInfo) -> None:
+    """Somebody else chose it, and may have looked at less than `from_config` does."""
     if credential.certificate_type not in info.certificate_types:
         raise no_common_type(_NO_TYPE, told=info.certificate_types != X509_ONLY)
     if not _on_known_curve(credential, info):
         raise no_common_curve()
     if not (_can_sign(credential, info) or _need_not_sign(credential, info)):
         raise no_common_scheme()
-    hs.agreed.own_certificate_type = credential.certificate_type
-    if hs.observer is not None:
-        _tell_choice(hs, credential, info.server_name)
-    return credential
 
 
 def _tell_choice(hs: Handshake, credential: Credential, server_name: str | None) -> None:

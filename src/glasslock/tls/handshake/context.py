@@ -14,7 +14,6 @@ from ...registry import (
     TLS_1_3,
     AlertDescription,
     AlertLevel,
-    ContentType,
     HandshakeType,
     Side,
     name_of,
@@ -25,7 +24,7 @@ from ..events import Event
 from ..keys.key_schedule import fingerprint
 from ..keys.transcript import Transcript
 from ..protection import MAX_FRAGMENT, Protection, unexpected
-from ..record import RecordReader, RecordWriter
+from ..record import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, RecordReader, RecordWriter
 from ..wire.messages import HEADER_LENGTH, Message
 from .agreed import Agreed
 from .incoming import IncomingMessages
@@ -80,7 +79,6 @@ class Handshake:
     """One handshake in progress."""
 
     __slots__ = (
-        "_put_back",
         "agreed",
         "application_data",
         "authenticating",
@@ -143,7 +141,6 @@ class Handshake:
         self.skip_hello_requests = False  # TLS 1.2: a HelloRequest may come at any time (client)
         self.certificate_requests: dict[bytes, Transcript] = {}  # those unanswered, by context (server)
         self.pending: list[bytes] = []  # messages of ours that wait for their record
-        self._put_back: bytes | None = None
 
     def agree_on_version(self, version: int) -> None:
         self.agreed.version = version
@@ -176,7 +173,7 @@ class Handshake:
         They may overtake messages that are queued but wait for a decision, for these must go out together.
         """
         encoded = [message.encode() for message in messages]
-        self.writer.write(ContentType.HANDSHAKE, b"".join(encoded))
+        self.writer.write(HANDSHAKE, b"".join(encoded))
         if self.observer is not None:
             for message, raw in zip(messages, encoded, strict=True):
                 self._tell_sent(message.type, raw)
@@ -191,7 +188,7 @@ class Handshake:
         if self.pending:
             data = b"".join(self.pending)
             self.pending.clear()
-            self.writer.write(ContentType.HANDSHAKE, data)
+            self.writer.write(HANDSHAKE, data)
 
     @overload
     def expect(self, kind: type[M], /) -> Generator[Wait, None, M]: ...
@@ -205,7 +202,7 @@ class Handshake:
     def expect(self, *kinds: type[Message]) -> Generator[Wait, None, Message]:
         """Waits for one of these messages; any other is refused (RFC 9846 section 4)."""
         next_message = self.incoming.next
-        raw, self._put_back = self._put_back or next_message(), None
+        raw = next_message()
         while raw is None or (self.skip_hello_requests and self.passes_over(raw)):
             if raw is None:
                 yield FOR_MESSAGE
@@ -234,7 +231,7 @@ class Handshake:
             if raw is None:
                 yield FOR_MESSAGE
             raw = self.incoming.next()
-        self._put_back = raw
+        self.incoming.put_back(raw)
         return raw[0]
 
     def passes_over(self, raw: bytes) -> bool:
@@ -274,7 +271,7 @@ class Handshake:
 
     def send_alert(self, level: AlertLevel, description: AlertDescription, reason: str = "") -> None:
         """Tells the peer; `reason` is for the trace alone."""
-        self.writer.write(ContentType.ALERT, bytes((level, description)))
+        self.writer.write(ALERT, bytes((level, description)))
         if self.observer is not None:
             self.tell(
                 trace.AlertSent(time=self.now(), side=self.side, level=level, description=description, reason=reason)
@@ -282,13 +279,14 @@ class Handshake:
 
     def send_change_cipher_spec(self) -> None:
         self.flush()
-        self.writer.write(ContentType.CHANGE_CIPHER_SPEC, b"\x01")
+        self.writer.write(CHANGE_CIPHER_SPEC, b"\x01")
 
     # --- keys
 
     def read_with(self, protection: Protection | None) -> None:
         """From the next record on the peer uses these keys: no message may lie across the change."""
-        self.refuse_unread("a handshake message lies across a change of keys")
+        if self.incoming.unread:
+            self.refuse_unread("a handshake message lies across a change of keys")
         self.reader.protection = protection
         if protection is None:
             return
@@ -317,7 +315,8 @@ class Handshake:
 
     def write_with(self, protection: Protection | None) -> None:
         """From the next record on we use these keys."""
-        self.flush()
+        if self.pending:
+            self.flush()
         self.replace_write_key(protection)
 
     def replace_write_key(self, protection: Protection | None) -> None:

@@ -11,23 +11,19 @@ from ..wire.messages import HEADER_LENGTH
 class IncomingMessages:
     """Takes fragments, gives whole messages. A message that is too large is refused by what its header announces."""
 
-    __slots__ = ("_bytes", "_harmless", "_limits", "_position")
+    __slots__ = ("_bytes", "_harmless", "_limits", "_position", "unread")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._harmless = min(limits.client_hello, limits.certificate_message, limits.handshake_message)
         self._bytes: bytes | bytearray = b""
         self._position = 0
-
-    @property
-    def unread(self) -> int:
-        """Bytes that were fed and not taken yet."""
-        return len(self._bytes) - self._position
+        self.unread = 0  # bytes that were fed and not taken yet
 
     def feed(self, fragment: bytes) -> None:
         """Adds the content of one record."""
-        if self._position == len(self._bytes):
-            self._bytes, self._position = fragment, 0
+        if not self.unread:
+            self._bytes, self._position, self.unread = fragment, 0, len(fragment)
             return
         # A bytearray grows without being copied each time, however small the pieces are that a peer sends.
         if not isinstance(self._bytes, bytearray):
@@ -35,24 +31,30 @@ class IncomingMessages:
         del self._bytes[: self._position]
         self._position = 0
         self._bytes += fragment
+        self.unread = len(self._bytes)
 
     def next(self) -> bytes | None:
         """The next whole message, header included; None until more is fed."""
+        unread = self.unread
+        if unread < HEADER_LENGTH:
+            if not unread:
+                self._bytes = b""
+            return None
         data, start = self._bytes, self._position
-        available = len(data)
-        if start == available:
-            self._bytes, self._position = b"", 0
-            return None
-        if start + HEADER_LENGTH > available:
-            return None
-        length = int.from_bytes(data[start + 1 : start + HEADER_LENGTH], "big")
+        length = data[start + 1] << 16 | data[start + 2] << 8 | data[start + 3]
         if length > self._harmless:
             self._check_size(data[start], length)
-        end = start + HEADER_LENGTH + length
-        if end > available:
+        whole = HEADER_LENGTH + length
+        if whole > unread:
             return None
-        self._position = end
+        self.unread = unread - whole
+        self._position = end = start + whole
         return bytes(data[start:end])
+
+    def put_back(self, message: bytes) -> None:
+        """The message that `next` gave last is for somebody else to take."""
+        self._position -= len(message)
+        self.unread += len(message)
 
     def _check_size(self, kind: int, length: int) -> None:
         match kind:

@@ -13,6 +13,7 @@ Extensions stay bytes in a dict, keyed by code point in order of appearance, unt
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from struct import Struct
 from typing import ClassVar, Protocol, Self
 
@@ -267,16 +268,12 @@ class Certificate:
 
     @classmethod
     def parse_body(cls, body: bytes) -> Certificate:
-        """The message without its header, as a CompressedCertificate holds it (RFC 8879)."""
-        reader = Reader(body, "Certificate")
-        context = reader.vector8()
-        entries = Reader(reader.vector24(), "Certificate")
-        reader.finish()
-        found: list[CertificateEntry] = []
-        while entries.remaining:
-            data = entries.vector24(1)
-            found.append(CertificateEntry(data, read_extensions(entries, "Certificate")))
-        return cls(tuple(found), context)
+        """The message without its header, as a CompressedCertificate holds it (RFC 8879).
+
+        Most peers are met again, and all connections to one then share the bytes of its chain.
+        """
+        context, entries = _read_certificate(body) if len(body) > _USUAL_CERTIFICATE else _read_again(body)
+        return cls(tuple([CertificateEntry(data, extensions.copy()) for data, extensions in entries]), context)
 
     def body(self) -> bytes:
         entries = [vector24(entry.data) + write_extensions(entry.extensions) for entry in self.entries]
@@ -284,6 +281,24 @@ class Certificate:
 
     def encode(self) -> bytes:
         return frame(self.type, self.body())
+
+
+_USUAL_CERTIFICATE = 1 << 14  # bytes of a message that may be remembered
+
+
+def _read_certificate(body: bytes) -> tuple[bytes, list[tuple[bytes, Extensions]]]:
+    reader = Reader(body, "Certificate")
+    context = reader.vector8()
+    entries = Reader(reader.vector24(), "Certificate")
+    reader.finish()
+    found: list[tuple[bytes, Extensions]] = []
+    while entries.remaining:
+        data = entries.vector24(1)
+        found.append((data, read_extensions(entries, "Certificate")))
+    return context, found
+
+
+_read_again = lru_cache(maxsize=128)(_read_certificate)
 
 
 @dataclass(slots=True)
