@@ -22,7 +22,7 @@ from glasslock.tls import (
 )
 from glasslock.tls import connection as connection_module
 from glasslock.tls.handshake.context import Handshake
-from glasslock.tls.keys.key_schedule import KeySchedule, finished_mac
+from glasslock.tls.keys.key_schedule import EXTERNAL_BINDER, RESUMPTION_BINDER, KeySchedule
 from glasslock.tls.keys.suites import SUITES_13
 from glasslock.tls.wire import extensions, messages
 
@@ -120,11 +120,7 @@ def _binder(key: ExternalPsk | Session, truncated: bytes) -> bytes:
     secret = key.key if isinstance(key, ExternalPsk) else key.psk
     hash_name = key.hash_name if isinstance(key, ExternalPsk) else SUITES_13[key.cipher_suite].hash_name
     schedule = KeySchedule(hash_name, secret)
-    return finished_mac(
-        schedule.hash,
-        schedule.binder_key(b"ext binder" if external else b"res binder"),
-        schedule.hash.new(truncated).digest(),
-    )
+    return schedule.binder(EXTERNAL_BINDER if external else RESUMPTION_BINDER, schedule.hash.new(truncated).digest())
 
 
 def replace(kind: HandshakeType, *others: bytes) -> Alter:

@@ -8,7 +8,14 @@ import pytest
 
 from glasslock.registry import HandshakeType, Side
 from glasslock.tls.keys.hkdf import hash_function
-from glasslock.tls.keys.key_schedule import KeySchedule, finished_mac, resumption_psk, traffic_key_and_iv
+from glasslock.tls.keys.key_schedule import (
+    EXTERNAL_BINDER,
+    RESUMPTION_BINDER,
+    KeySchedule,
+    finished_mac,
+    resumption_psk,
+    traffic_key_and_iv,
+)
 from glasslock.tls.keys.signatures import signed_content, verify
 from glasslock.tls.keys.suites import SUITES_13
 from glasslock.tls.keys.transcript import Transcript
@@ -137,15 +144,15 @@ def test_early_secrets_and_binder() -> None:
     assert found.find('extract secret "early"')[0]["IKM"] == psk
     schedule = KeySchedule("sha256", psk)
     values = found.find("calculate PSK binder")[0]
-    assert schedule.binder_key(b"res binder") == values["PRK"]
-    assert schedule.binder_key(b"ext binder") != values["PRK"]
+    assert schedule.derive(RESUMPTION_BINDER, SHA256.empty) == values["PRK"]
+    assert schedule.derive(EXTERNAL_BINDER, SHA256.empty) != values["PRK"]
     sent = found.find("send handshake record", "client")[0]["payload"]
     transcript = Transcript()
     transcript.add(sent)
     digest = transcript.digest_without_end("sha256", len(sent) - len(values["ClientHello prefix"]))
     assert digest == values["binder hash"]
     assert Transcript().digest_with("sha256", values["ClientHello prefix"]) == digest
-    assert finished_mac(SHA256, values["PRK"], digest) == values["finished"] == sent[-32:]
+    assert schedule.binder(RESUMPTION_BINDER, digest) == values["finished"] == sent[-32:]
     for label in ("c e traffic", "e exp master"):
         step = found.find(f'derive secret "tls13 {label}"')[0]
         assert step["hash"] == SHA256.new(sent).digest()

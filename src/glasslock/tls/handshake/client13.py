@@ -72,6 +72,7 @@ from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
     finished,
+    key_schedule,
     log_secret,
     protection,
     read_application,
@@ -223,8 +224,7 @@ def accept_hello(
     psk = accept_psk(offer, hello, suite.hash_name)
     if psk is None and not config.trusts_certificates:
         raise psk_required()
-    listener = hs.derived if hs.observer is not None else None
-    schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
+    schedule = key_schedule(hs, suite.hash_name) if psk is None else psk.schedule(hs)
     schedule.mix_shared_secret(agree_on_secret(hs, config, offer, hello, psk))
     hs.agreed.resumed = psk is not None
     if psk is not None:
@@ -394,7 +394,7 @@ def prepare_early_data(hs: Handshake, config: ClientConfig, offer: Offer) -> Non
     transcript = hs.transcript.copy()
     transcript.start(suite.hash_name)
     digest = transcript.digest()
-    schedule = KeySchedule(suite.hash_name, psk.key, hs.derived if hs.observer is not None else None)
+    schedule = psk.schedule(hs)
     secret = schedule.derive(CLIENT_EARLY_TRAFFIC, digest)
     hs.agreed.early_exporter_secret = schedule.derive(EARLY_EXPORTER, digest)
     hs.agreed.early_cipher_suite = suite.id

@@ -10,7 +10,7 @@ from ...registry import TLS_1_2, TLS_1_3, ExtensionType, members
 from ..config import ClientConfig
 from ..keys.groups import KeyExchange
 from ..keys.hkdf import hash_function
-from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule, finished_mac
+from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule
 from ..keys.suites import SUITES_13
 from ..session import ExternalPsk, Session
 from ..wire import extensions as ext
@@ -19,6 +19,7 @@ from ..wire.messages import ClientHello, Extensions
 from .certificate_types import offer_certificate_types
 from .context import Handshake
 from .grease import NO_GREASE, Grease, permuted
+from .keys13 import key_schedule
 
 if TYPE_CHECKING:
     from ..ech.config import Choice
@@ -41,6 +42,7 @@ class OfferedPsk:
     hash_name: str
     session: Session | None = None
     external: ExternalPsk | None = None
+    started: KeySchedule | None = None
 
     def obfuscated_age(self, now: float) -> int:
         """Milliseconds since the ticket came, disguised (RFC 9846 section 4.3.11.1); 0 for external keys."""
@@ -48,6 +50,11 @@ class OfferedPsk:
             return 0
         age = max(0, int((now - self.session.issued_at) * 1000))
         return (age + self.session.age_add) & 0xFFFFFFFF
+
+    def schedule(self, hs: Handshake) -> KeySchedule:
+        """The key schedule with this key in it: of the binders, and of everything else if the server selects it."""
+        self.started = self.started or key_schedule(hs, self.hash_name, self.key)
+        return self.started
 
     @property
     def binder_length(self) -> int:
@@ -325,6 +332,5 @@ def write_psks(psks: list[OfferedPsk], now: float) -> bytes:
 
 def binder(hs: Handshake, psk: OfferedPsk, truncated_hello: bytes) -> bytes:
     """Proof that we know the PSK, bound to this ClientHello."""
-    schedule = KeySchedule(psk.hash_name, psk.key)
     digest = hs.transcript.digest_with(psk.hash_name, truncated_hello)
-    return finished_mac(schedule.hash, schedule.binder_key(psk.binder_label), digest)
+    return psk.schedule(hs).binder(psk.binder_label, digest)

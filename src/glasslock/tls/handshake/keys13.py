@@ -21,6 +21,11 @@ from ..wire.messages import Finished
 from .context import Handshake
 
 
+def key_schedule(hs: Handshake, hash_name: str, psk: bytes | None = None) -> KeySchedule:
+    """A new one, followed by whoever observes the handshake."""
+    return KeySchedule(hash_name, psk, hs.derived if hs.observer is not None else None)
+
+
 def protection(hs: Handshake, secret: bytes, epoch: str, suite: int | None = None) -> Protection13:
     """The record protection that a traffic secret stands for (RFC 9846 section 7.3)."""
     row = SUITES_13[suite if suite is not None else hs.agreed.cipher_suite]

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from ...errors import ConfigurationError, GlasslockError, PeerMisbehaved
 from ...registry import TLS_1_3, AlertDescription, PskKeyExchangeMode
 from ..config import ServerConfig
-from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule, finished_mac
+from ..keys.key_schedule import RESUMPTION_BINDER, KeySchedule
 from ..keys.suites import SUITES_13, Suite
 from ..session import ExternalPsk
 from ..wire.extensions import OfferedPsks
 from .client_wishes import ClientWishes
 from .context import Handshake, illegal, missing
+from .keys13 import key_schedule
 from .tickets import TicketContent
 
 
@@ -24,6 +25,7 @@ class KnownPsk:
 
     index: int
     key: bytes
+    schedule: KeySchedule
     with_key_exchange: bool = True
     ticket: TicketContent | None = None
     external: ExternalPsk | None = None
@@ -45,7 +47,7 @@ def choose_psk(hs: Handshake, config: ServerConfig, wishes: ClientWishes, suite:
         return None
     psk.obfuscated_age, psk.binder = wishes.psks.identities[psk.index][1], wishes.psks.binders[psk.index]
     psk.with_key_exchange = mode == PskKeyExchangeMode.PSK_DHE_KE
-    _check_binder(hs, wishes.psks, psk, suite)
+    _check_binder(hs, wishes.psks, psk)
     _inherit(hs, psk)
     return psk
 
@@ -76,15 +78,16 @@ def _usable(
         if ticket is not None:
             problem = _why_not(hs, config, ticket, suite, wishes)
             if not problem:
-                yield KnownPsk(index, ticket.psk, ticket=ticket)
+                yield KnownPsk(index, ticket.psk, key_schedule(hs, suite.hash_name, ticket.psk), ticket=ticket)
             hs.decided("resumption", "not with this ticket", why=problem)
     for known in config.external_psks:
         if known.hash_name == suite.hash_name and known.identity in offered:
-            yield KnownPsk(offered.index(known.identity), known.key, external=known)
+            schedule = key_schedule(hs, suite.hash_name, known.key)
+            yield KnownPsk(offered.index(known.identity), known.key, schedule, external=known)
     for index, identity in enumerate(offered):
         found = _find_external(config, identity)
         if found is not None and found.hash_name == suite.hash_name:
-            yield KnownPsk(index, found.key, external=found)
+            yield KnownPsk(index, found.key, key_schedule(hs, suite.hash_name, found.key), external=found)
 
 
 def _mode(config: ServerConfig, wishes: ClientWishes) -> int | None:
@@ -130,12 +133,11 @@ def _why_not(hs: Handshake, config: ServerConfig, ticket: TicketContent, suite: 
     return ""
 
 
-def _check_binder(hs: Handshake, offer: OfferedPsks, psk: KnownPsk, suite: Suite) -> None:
+def _check_binder(hs: Handshake, offer: OfferedPsks, psk: KnownPsk) -> None:
     """The client knows the key, and made its proof for this very ClientHello (section 4.3.11.2)."""
-    schedule = KeySchedule(suite.hash_name, psk.key)
-    key = schedule.binder_key(RESUMPTION_BINDER if psk.external is None else psk.external.binder_label)
-    digest = hs.transcript.digest_without_end(suite.hash_name, offer.binders_length)
-    if not hmac.compare_digest(psk.binder, finished_mac(schedule.hash, key, digest)):
+    label = RESUMPTION_BINDER if psk.external is None else psk.external.binder_label
+    digest = hs.transcript.digest_without_end(psk.schedule.hash.name, offer.binders_length)
+    if not hmac.compare_digest(psk.binder, psk.schedule.binder(label, digest)):
         raise PeerMisbehaved(
             AlertDescription.DECRYPT_ERROR,
             "bad-binder",

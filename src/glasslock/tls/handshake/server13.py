@@ -72,6 +72,7 @@ from .keys13 import (
     ApplicationSecrets,
     HandshakeSecrets,
     finished,
+    key_schedule,
     protection,
     read_application,
     tell_key_exchange,
@@ -107,8 +108,7 @@ def server13(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> Hands
     if asked:
         choose_client_type(hs, config, wishes)
 
-    listener = hs.derived if hs.observer is not None else None
-    schedule = KeySchedule(suite.hash_name, psk.key if psk else None, listener)
+    schedule = key_schedule(hs, suite.hash_name) if psk is None else psk.schedule
     early = accept_early_data(hs, config, wishes, psk, schedule)
     say_hello(hs, config, wishes, psk, group, schedule)
     secrets = enter_handshake_keys(hs, config, wishes, schedule)

@@ -72,7 +72,7 @@ class KeySchedule:
         if psk is None:
             self._secret, self._salt = self._constants.without_psk
         else:
-            self._secret = self.hash.extract(self.hash.zeros, psk)
+            self._secret = self.hash.keyed(self.hash.zeros, psk)
             self._salt = b""  # for the shared secret, once it is needed
         if listener is not None:
             listener("early secret", "psk", self._secret)
@@ -84,9 +84,9 @@ class KeySchedule:
             self._listener(*_STORY[label], secret)
         return secret
 
-    def binder_key(self, label: bytes) -> bytes:
-        """The key of the PSK binders: one kind of PSK must not be taken for another."""
-        return self.derive(label, self.hash.empty)
+    def binder(self, label: bytes, transcript_hash: bytes) -> bytes:
+        """Proof that its maker knows the PSK; the label keeps one kind of PSK from being taken for another."""
+        return finished_mac(self.hash, self.derive(label, self.hash.empty), transcript_hash)
 
     def mix_shared_secret(self, shared_secret: bytes | None) -> None:
         """Early Secret to Handshake Secret; None where a PSK stands alone."""
@@ -147,7 +147,8 @@ def finished_mac(hash_: HashFunction, base_secret: bytes, transcript_hash: bytes
 
 def resumption_psk(hash_: HashFunction, resumption_secret: bytes, ticket_nonce: bytes) -> bytes:
     """The PSK that one ticket stands for (RFC 9846 section 4.7.1)."""
-    return hash_.expand_label(resumption_secret, b"resumption", ticket_nonce, hash_.length)
+    label = hkdf_label(hash_.length, b"resumption", len(ticket_nonce))
+    return hash_.keyed(resumption_secret, label + ticket_nonce + b"\x01")
 
 
 def export(hash_: HashFunction, secret: bytes, label: bytes, context: bytes, length: int) -> bytes:
