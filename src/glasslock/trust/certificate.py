@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
+from glasslock.certificates import decode_certificate
 from glasslock.errors import GlasslockError
 
 from . import der
@@ -36,13 +37,9 @@ class UnreadableCertificate(GlasslockError, ValueError):
 
 @lru_cache(maxsize=256)
 def load(data: bytes) -> x509.Certificate:
-    """Decode one DER certificate and all its extensions. UnreadableCertificate if that is not possible.
-
-    Remembered, for the same certificates come again and again, intermediate ones above all; nothing is believed for
-    it: what is decoded depends on the bytes alone.
-    """
+    """Decode one DER certificate and all its extensions. UnreadableCertificate if that is not possible."""
     try:
-        certificate = x509.load_der_x509_certificate(data)
+        certificate = decode_certificate(data)
         _ = certificate.extensions
     except Exception as error:
         reason = printable(str(error) or type(error).__name__)

@@ -38,12 +38,14 @@ def _read(leaf: bytes) -> tuple[Any, str, Any]:
     Remembered, for most peers are met again, and this takes longer than all the rest of a message; nothing is
     believed for it: what is remembered depends on the bytes alone.
     """
-    from cryptography import x509
+    from ...certificates import decode_certificate
 
     try:
-        certificate = x509.load_der_x509_certificate(leaf)
+        certificate = decode_certificate(leaf)
         key = certificate.public_key()
-        kind = key_kind(key, certificate.public_key_algorithm_oid.dotted_string)
+        kind = key_kind(key)
+        if kind == "rsa":  # or RSASSA-PSS, which the key alone does not tell
+            kind = key_kind(key, certificate.public_key_algorithm_oid.dotted_string)
         return key, kind, _key_usage(certificate)
     except unreadable_certificate() as problem:
         raise PeerMisbehaved(
