@@ -93,6 +93,18 @@ def test_literals(host: str, address: str | None) -> None:
 
 
 @pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        ("192.0.2.7", Endpoint(socket.AF_INET, ("192.0.2.7", 443))),
+        ("2001:db8::7", Endpoint(socket.AF_INET6, ("2001:db8::7", 443, 0, 0))),
+    ],
+)
+def test_an_address_is_not_looked_up(host: str, endpoint: Endpoint) -> None:
+    assert _resolve(host).endpoints == (endpoint,)
+
+
+@pytest.mark.usefixtures("names")
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "app.localhost", "a.b.localhost"])
 def test_localhost_is_loopback_whatever_a_resolver_would_say(host: str) -> None:
     resolution = _resolve(host, 8443)

@@ -116,6 +116,9 @@ async def resolve_async(host: str, port: int, deadline: float) -> Resolution:
 
 def _known_without_asking(host: str, port: int) -> Resolution | None:
     started = time.monotonic()
+    plain = _plain_literal(host, port)
+    if plain is not None:
+        return Resolution((plain,), time.monotonic() - started)
     literal = ip_literal(host)
     if literal is not None:
         try:
@@ -133,6 +136,17 @@ def _known_without_asking(host: str, port: int) -> Resolution | None:
         )
         return Resolution(loopback, time.monotonic() - started, "RFC 6761 section 6.3")
     return None
+
+
+def _plain_literal(host: str, port: int) -> Endpoint | None:
+    """The endpoint, if `host` is an address in the very form that this computer writes: there is nothing to look up."""
+    family, rest = (socket.AF_INET6, (0, 0)) if ":" in host else (socket.AF_INET, ())
+    try:
+        if socket.inet_ntop(family, socket.inet_pton(family, host)) != host:
+            return None
+    except (OSError, ValueError):
+        return None
+    return Endpoint(family, (host, port, *rest))
 
 
 def _ask_resolver(host: str, port: int) -> concurrent.futures.Future[tuple[Endpoint, ...]]:
