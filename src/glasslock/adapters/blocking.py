@@ -13,8 +13,9 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import TracebackType
+from typing import NoReturn
 
 from ..errors import ConnectionTruncated, TLSError
 from ..tcp import dial
@@ -29,6 +30,8 @@ from .transports import SocketTransport, time_is_up
 DEFAULT_TIMEOUT = 30.0  # seconds that a single operation may take
 LINGER = 0.2  # seconds that a refused peer has to read why
 MOST_DISCARDED = 64  # reads
+DISCARDED = 1 << 16  # bytes of one of them
+_MORE_FOLLOWS = getattr(socket, "MSG_MORE", 0)  # Linux: what is sent may wait for what comes next
 
 
 class Stream:
@@ -83,44 +86,54 @@ class Stream:
 
     def handshake(self) -> None:
         """Agrees on keys; the other operations do it by themselves if it was not done."""
-        with self._telling("the handshake was not finished"):
+        try:
             self._channel.handshake()
+        except OSError as problem:
+            self._fail("the handshake was not finished", problem)
 
     def recv(self, limit: int = 1 << 16) -> bytes:
         """At least one byte and at most `limit`; b"" once the peer has closed in due form.
 
         ConnectionTruncated if it ended otherwise: then data may be missing.
         """
-        with self._telling("nothing came from the peer"):
+        try:
             return self._channel.read(limit)
+        except OSError as problem:
+            self._fail("nothing came from the peer", problem)
 
     def recv_into(self, buffer: bytearray | memoryview) -> int:
         """The same into a writable buffer; how many bytes. The fastest way to much data, with 256 KiB of room."""
-        with self._telling("nothing came from the peer"):
+        try:
             return self._channel.read_into(memoryview(buffer).cast("B"))
+        except OSError as problem:
+            self._fail("nothing came from the peer", problem)
 
     def send(self, data: bytes | bytearray | memoryview) -> None:
         """Sends all of it."""
         rest = memoryview(data).cast("B")
-        with self._telling("the peer did not take what was sent to it"):
+        try:
             while rest:
                 rest = rest[self._channel.write(rest) :]
+        except OSError as problem:
+            self._fail("the peer did not take what was sent to it", problem)
 
     def close(self) -> None:
         """Says close_notify if that can still be said within a second, and closes the socket.
 
         Does not wait for the peer's; but a client that has only sent waits for the tickets, or they would reset it.
         """
-        self.timeout = min(1.0, self.timeout or 1.0)
-        with self.socket, contextlib.suppress(TLSError, OSError):
-            tickets_expected = self.connection.tickets_expected
+        connection, transport = self.connection, self._transport
+        seconds = transport.seconds = min(1.0, transport.seconds or 1.0)
+        with transport.socket as sock, contextlib.suppress(TLSError, OSError):
+            tickets_expected = connection.tickets_expected
+            transport.flags = _MORE_FOLLOWS  # the FIN does, in the same packet
             self._channel.close()
-            self.socket.shutdown(socket.SHUT_WR)
-            failure = self.connection.failure
+            sock.shutdown(socket.SHUT_WR)
+            failure = connection.failure
             if failure is not None and failure.alert is not None:
                 self._discard(until_end=True, seconds=LINGER)
             else:
-                self._discard(seconds=self.timeout if tickets_expected else 0)
+                self._discard(seconds=seconds if tickets_expected else 0)
 
     def _discard(self, *, until_end: bool = False, seconds: float) -> None:
         """Takes what nobody will read, and waits so long for the first of it or for the end.
@@ -130,7 +143,8 @@ class Stream:
         """
         deadline = time.monotonic() + seconds
         for _ in range(MOST_DISCARDED):
-            if not self._transport.recv(1 << 16, deadline):
+            data = self._transport.recv(DISCARDED, deadline)
+            if not data or (len(data) < DISCARDED and not until_end):
                 break
             if not until_end:
                 deadline = 0.0
@@ -143,23 +157,19 @@ class Stream:
     ) -> None:
         self.close()
 
-    @contextlib.contextmanager
-    def _telling(self, what: str) -> Iterator[None]:
+    def _fail(self, what: str, problem: OSError) -> NoReturn:
         """Turns what the socket says into an error of ours, and into the end of the trace."""
-        try:
-            yield
-        except OSError as problem:
-            if time_is_up(problem):
-                late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
-                self._channel.abort(late)
-                raise late from None
-            self._channel.hear_why()
-            failure = self.connection.failure
-            if failure is not None:
-                raise failure from problem
-            lost = ConnectionTruncated(f"{what}: {problem.strerror or problem}")
-            self._channel.abort(lost)
-            raise lost from problem
+        if time_is_up(problem):
+            late = TLSError(None, "timeout", f"{what} within {self.timeout:g} seconds")
+            self._channel.abort(late)
+            raise late from None
+        self._channel.hear_why()
+        failure = self.connection.failure
+        if failure is not None:
+            raise failure from problem
+        lost = ConnectionTruncated(f"{what}: {problem.strerror or problem}")
+        self._channel.abort(lost)
+        raise lost from problem
 
 
 def connect(

@@ -17,9 +17,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
@@ -27,8 +25,6 @@ from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .buffers import Buffers
 from .inbox import Inbox
 from .transports import SocketTransport, time_is_up
-
-R = TypeVar("R")
 
 RECORD = 1 << 14  # bytes of data that one record holds at most
 WRITE_CHUNK = 8 * RECORD  # bytes that one write on a socket encrypts at most
@@ -216,16 +212,25 @@ class Channel:
                 self._wire_in = self._wire_in or WIRE.borrow()
                 wire = memoryview(self._wire_in)[: len(buffer) - RECORD]
                 try:
-                    received = self._from_wire(partial(transport.recv_into, wire))
-                except WantRead:
-                    WIRE.give_back(self._wire_in)
-                    self._wire_in = None
+                    received = transport.recv_into(wire)
+                except BlockingIOError:
+                    self._give_back_wire_in()
                     transport.wait_to_read(deadline)
                     continue
+                except OSError as problem:
+                    self._tell_end(problem)
+                    raise
                 count = self._take_in(wire[:received], deadline, buffer)
+                if received < RECORD:  # it was the last for now
+                    self._give_back_wire_in()
                 if count:
                     return count
         return 0
+
+    def _give_back_wire_in(self) -> None:
+        if self._wire_in is not None:
+            WIRE.give_back(self._wire_in)
+            self._wire_in = None
 
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
@@ -279,22 +284,19 @@ class Channel:
                 self._pull(deadline)
 
     def _receive(self, limit: int, deadline: float | None) -> bytes:
-        return self._from_wire(partial(self._transport.recv, limit, deadline))
-
-    def _from_wire(self, receive: Callable[[], R]) -> R:
         try:
-            return receive()
+            return self._transport.recv(limit, deadline)
         except BlockingIOError:
             raise WantRead from None
         except OSError as problem:
-            if not time_is_up(problem):
-                self._tell_end(f"{problem.strerror or problem}")
+            self._tell_end(problem)
             raise
 
-    def _tell_end(self, problem: str) -> None:
-        """The transport broke: the engine keeps that as the end of its story."""
-        with self._state, contextlib.suppress(TLSError):
-            self.connection.receive_eof(problem)
+    def _tell_end(self, problem: OSError) -> None:
+        """If the transport broke, and not just our patience, the engine keeps that as the end of its story."""
+        if not time_is_up(problem):
+            with self._state, contextlib.suppress(TLSError):
+                self.connection.receive_eof(f"{problem.strerror or problem}")
 
     def _receive_record(self, deadline: float | None) -> bytes:
         """One record: header, then body. What arrived before the transport ran dry is kept for the next time."""
@@ -332,24 +334,20 @@ class Channel:
 
     def _flush(self, deadline: float | None, *, wait: bool = True) -> None:
         """Puts on the wire what the engine has made. With `wait=False` it is left to whoever is at it already."""
-        while True:
-            with self._state:
-                data = self.connection.data_to_send()
-                if data:
-                    self._unsent.append(memoryview(data))
-            if not self._unsent:
-                return
-            if not self._take_wire(deadline, wait=wait):
+        with self._state:
+            data = self.connection.data_to_send()
+            if data:
+                self._unsent.append(memoryview(data))
+        while self._unsent:  # again after a send: another thread may have left something to us meanwhile
+            if not self._wire.acquire(blocking=False) and not (wait and self._wait_for_wire(deadline)):
                 return
             try:
                 self._send(deadline)
             finally:
                 self._wire.release()
 
-    def _take_wire(self, deadline: float | None, *, wait: bool) -> bool:
-        if not wait or deadline is None:
-            return self._wire.acquire(blocking=wait)
-        if not self._wire.acquire(timeout=max(0.0, deadline - time.monotonic())):
+    def _wait_for_wire(self, deadline: float | None) -> bool:
+        if not self._wire.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
             raise TimeoutError
         return True
 
@@ -369,8 +367,10 @@ class Channel:
         """A reader sends what it can without waiting for a writer, nor for the wire."""
         if not self.connection.handshake_done:
             return
-        with contextlib.suppress(OSError):  # what could not be sent is still queued, for the next writer to learn
+        try:
             self._flush(deadline, wait=False)
+        except OSError:
+            return  # what could not be sent is still queued, for the next writer to learn
 
     def _say_why(self) -> None:
         """The alert goes out if it can; that it cannot is not what went wrong."""

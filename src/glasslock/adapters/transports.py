@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import _socket
+import math
+import select
 import selectors
 import socket
 import ssl
@@ -22,6 +24,7 @@ class SocketTransport:
         sock.setblocking(False)
         self.socket = sock
         self.seconds = seconds
+        self.flags = 0  # of every send
 
     def recv(self, limit: int, deadline: float | None) -> bytes:
         while True:
@@ -41,7 +44,7 @@ class SocketTransport:
     def send(self, data: memoryview, deadline: float | None) -> int:
         while True:
             try:
-                return self.socket.send(data)
+                return self.socket.send(data, self.flags)
             except BlockingIOError:
                 wait(self.socket, selectors.EVENT_WRITE, deadline)
 
@@ -59,7 +62,7 @@ def time_is_up(problem: OSError) -> bool:
 
 
 # poll takes one system call where epoll takes four; Windows has neither.
-_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+_poll = getattr(select, "poll", None)
 
 
 def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
@@ -67,10 +70,20 @@ def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
     remaining = None if deadline is None else deadline - time.monotonic()
     if remaining is not None and remaining <= 0:
         raise TimeoutError
-    with _Selector() as selector:
+    if not (_select if _poll is None else _poll_once)(sock, event, remaining):
+        raise TimeoutError
+
+
+def _poll_once(sock: socket.socket, event: int, seconds: float | None) -> object:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN if event == selectors.EVENT_READ else select.POLLOUT)
+    return poll.poll(None if seconds is None else math.ceil(seconds * 1000))
+
+
+def _select(sock: socket.socket, event: int, seconds: float | None) -> object:
+    with selectors.SelectSelector() as selector:
         selector.register(sock, event)
-        if not selector.select(remaining):
-            raise TimeoutError
+        return selector.select(seconds)
 
 
 class BorrowedSocket:
