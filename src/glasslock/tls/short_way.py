@@ -65,12 +65,14 @@ class ShortWay(ABC):
         key = reader.short
         if key is None:
             return self._receive_the_ordinary_way(data)
-        header = data[_HEADER]
-        if (header != reader.short_header or len(data) != reader.short_length) and not reader.takes_the_short_way(data):
-            return self._receive_the_ordinary_way(data)
+        length = reader.short_length
+        if len(data) != length or len(body := data.removeprefix(reader.short_header)) == length:
+            if not reader.takes_the_short_way(data):
+                return self._receive_the_ordinary_way(data)
+            body = data[_BODY]
         sequence = key.sequence
         try:
-            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), data[_BODY], header)
+            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), body, reader.short_header)
         except InvalidTag:
             return self._receive_the_ordinary_way(data)  # which says what is wrong
         content = inner.removesuffix(_DATA)
