@@ -102,6 +102,17 @@ def test_refused(connect: Dial, listeners: Listeners, story: list[TraceRecord]) 
     assert (attempt.outcome, attempt.error) == (Outcome.FAILED, "connection refused")
 
 
+def test_whether_somebody_is_told_changes_no_failure(connect: Dial, listeners: Listeners) -> None:
+    for port, timeout in ((listeners.closed_port(), 5.0), (_port(listeners.silent()), 0.2)):
+        started = time.monotonic()
+        with pytest.raises(ConnectFailed) as told:
+            connect("127.0.0.1", port, timeout=timeout, observer=lambda _: None)
+        with pytest.raises(ConnectFailed) as untold:
+            connect("127.0.0.1", port, timeout=timeout)
+        assert (untold.value.code, untold.value.message) == (told.value.code, told.value.message)
+        assert time.monotonic() - started < 2
+
+
 def test_a_host_that_does_not_answer_costs_the_timeout_and_no_more(
     connect: Dial, listeners: Listeners, story: list[TraceRecord]
 ) -> None:

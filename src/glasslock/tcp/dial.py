@@ -22,9 +22,10 @@ from ..trace import NameResolved, Observer, TcpConnected
 from .capture import HandshakeCapture
 from .kernel import endpoint_of, tcp_info
 from .race import Attempt, Race, error_from
-from .resolve import Resolution, resolve, resolve_async
+from .resolve import Endpoint, Resolution, resolve, resolve_async
 
 MAX_TIMEOUT = 86_400.0  # seconds
+_SOON = 0.001  # seconds: 0 would mean that a socket must not wait at all
 
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR})
 
@@ -49,13 +50,14 @@ def dial(
     ConfigurationError for a port, timeout or source that cannot be.
     """
     plan = _plan(host, port, timeout, attempt_delay, observer, source)
-    with plan.telling_failure():
+    try:
         resolution = resolve(host, port, plan.deadline)
+    except ConnectFailed as failure:
+        plan.tell_unresolved(failure)
+        raise
+    if observer is None and source is None and len(resolution.endpoints) == 1:
+        return _dial_alone(plan, resolution)
     race = plan.race(resolution)
-    if observer is None:
-        connection, _ = _run(race, plan)
-        connection.setblocking(True)
-        return connection
     with plan.capture() as capture:
         connection, attempt = _run(race, plan)
         with _closed_on_error(connection):
@@ -77,8 +79,11 @@ async def dial_async(
 ) -> socket.socket:
     """Do what `dial` does, on asyncio; the socket does not block, and suits `create_connection(sock=…)`."""
     plan = _plan(host, port, timeout, attempt_delay, observer, source)
-    with plan.telling_failure():
+    try:
         resolution = await resolve_async(host, port, plan.deadline)
+    except ConnectFailed as failure:
+        plan.tell_unresolved(failure)
+        raise
     race = plan.race(resolution)
     with plan.capture() as capture:
         connection, attempt = await _run_async(race, plan)
@@ -101,13 +106,8 @@ class _Plan:
     observer: Observer | None
     source: ipaddress.IPv4Address | ipaddress.IPv6Address | None
 
-    @contextlib.contextmanager
-    def telling_failure(self) -> Iterator[None]:
-        try:
-            yield
-        except ConnectFailed as failure:
-            self._tell_resolved(Resolution((), time.monotonic() - self.started), failure.message)
-            raise
+    def tell_unresolved(self, failure: ConnectFailed) -> None:
+        self._tell_resolved(Resolution((), time.monotonic() - self.started), failure.message)
 
     def race(self, resolution: Resolution) -> Race:
         self._tell_resolved(resolution)
@@ -131,9 +131,9 @@ class _Plan:
             observer=self.observer,
         )
 
-    def open(self, attempt: Attempt) -> socket.socket:
+    def open(self, endpoint: Endpoint) -> socket.socket:
         """Open the socket for an attempt; raises OSError, or ConfigurationError if `source` is not ours."""
-        connection = socket.socket(attempt.endpoint.family, socket.SOCK_STREAM)
+        connection = socket.socket(endpoint.family, socket.SOCK_STREAM)
         try:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -211,9 +211,7 @@ def _plan(
 
 
 def _run(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
-    """Carry the race out: with a selector, unless there is nobody to race against."""
-    if race.is_alone and (attempt := race.next_due(time.monotonic())) is not None:
-        return _connect_alone(race, plan, attempt), attempt
+    """Carry the race out with a selector."""
     attempts: dict[socket.socket, Attempt] = {}
     winner: socket.socket | None = None
     with selectors.DefaultSelector() as selector:
@@ -222,7 +220,7 @@ def _run(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
                 now = time.monotonic()
                 while (attempt := race.next_due(now)) is not None:
                     try:
-                        connection = plan.open(attempt)
+                        connection = plan.open(attempt.endpoint)
                         attempts[connection] = attempt
                         _begin(connection, attempt)
                         selector.register(connection, selectors.EVENT_WRITE, connection)
@@ -244,28 +242,33 @@ def _run(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
                     connection.close()
 
 
-def _connect_alone(race: Race, plan: _Plan, attempt: Attempt) -> socket.socket:
-    """Connect to the only address. The socket waits by itself, in fewer steps than a selector takes."""
-    race.raise_if_over(attempt.started)
+def _dial_alone(plan: _Plan, resolution: Resolution) -> socket.socket:
+    """Connect to the only address, with nobody to tell: there is no race then, unless it is lost."""
+    (endpoint,) = resolution.endpoints
     connection: socket.socket | None = None
     try:
-        connection = plan.open(attempt)
-        connection.settimeout(race.patience(attempt.started))
-        connection.connect(attempt.endpoint.sockaddr)
+        connection = plan.open(endpoint)
+        connection.settimeout(max(_SOON, plan.deadline - time.monotonic()))
+        connection.connect(endpoint.sockaddr)
         if connection.getsockname()[1] == plan.port and (problem := _problem(connection)) is not None:
             raise problem
+        connection.setblocking(True)
     except BaseException as problem:
         if connection is not None:
             connection.close()
-        if not isinstance(problem, OSError):
-            raise
-        if not (isinstance(problem, TimeoutError) and problem.errno is None):  # else it is our time that is up
-            race.failed(attempt, problem, time.monotonic())
-        race.raise_if_over(max(plan.deadline, time.monotonic()))
+        if isinstance(problem, OSError):
+            _lose_alone(plan.race(resolution), plan, problem)
         raise
-    with _closed_on_error(connection):
-        race.won(attempt, time.monotonic())
     return connection
+
+
+def _lose_alone(race: Race, plan: _Plan, problem: OSError) -> None:
+    """Raise ConnectFailed for an attempt that failed, or took too long."""
+    attempt = race.next_due(plan.started)
+    timed_out = isinstance(problem, TimeoutError) and problem.errno is None
+    if attempt is not None and not timed_out:
+        race.failed(attempt, problem, time.monotonic())
+    race.raise_if_over(max(plan.deadline, time.monotonic()))
 
 
 async def _run_async(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
@@ -278,7 +281,7 @@ async def _run_async(race: Race, plan: _Plan) -> tuple[socket.socket, Attempt]:
             now = time.monotonic()
             while (attempt := race.next_due(now)) is not None:
                 try:
-                    connection = plan.open(attempt)
+                    connection = plan.open(attempt.endpoint)
                 except OSError as error:
                     race.failed(attempt, error, now)
                 else:

@@ -71,11 +71,6 @@ class Race:
         self._next_start = started
         self._observer = observer
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether there is a single address, which nobody races against."""
-        return len(self._waiting) == 1 and not self.running and not self._failed
-
     def next_due(self, now: float) -> Attempt | None:
         """Return the attempt that should start now, if any; the driver then opens its socket."""
         if not self._waiting or (self.running and now < self._next_start):
