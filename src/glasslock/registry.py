@@ -7,6 +7,7 @@ integers and uses `name_of` to show them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
 from types import SimpleNamespace
@@ -294,6 +295,20 @@ def name_of(kind: type[IntEnum], value: int) -> str:
     except ValueError:
         width = 2 if kind in _ONE_BYTE else 4
         return "grease" if width == 4 and is_grease(value) else f"0x{value:0{width}x}"
+
+
+def names_of(kind: type[IntEnum], values: Iterable[int]) -> tuple[str, ...]:
+    """The same for a list; most lists are short and come again."""
+    numbers = tuple(values)
+    return _names_again(kind, numbers) if len(numbers) <= _USUAL_LIST else tuple([name_of(kind, n) for n in numbers])
+
+
+_USUAL_LIST = 64  # numbers
+
+
+@lru_cache(maxsize=256)
+def _names_again(kind: type[IntEnum], numbers: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple([name_of(kind, number) for number in numbers])
 
 
 _ONE_BYTE = frozenset(

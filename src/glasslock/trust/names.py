@@ -79,7 +79,12 @@ def _host_name(text: str) -> str:
 
 def is_dns_name(text: str) -> bool:
     """Whether `text` has the preferred name syntax (RFC 1034 section 3.5, RFC 1123 section 2.1), no final dot."""
-    return len(text) <= 253 and _DNS_NAME.fullmatch(text) is not None
+    return len(text) <= 253 and _has_name_syntax(text)
+
+
+@lru_cache(maxsize=1024)
+def _has_name_syntax(text: str) -> bool:
+    return _DNS_NAME.fullmatch(text) is not None
 
 
 def split_wildcard(pattern: str) -> tuple[bool, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from ... import trace
@@ -17,6 +16,7 @@ from ...registry import (
     HandshakeType,
     Side,
     name_of,
+    names_of,
 )
 from ...trace import Step
 from ..config import Config
@@ -360,8 +360,7 @@ class Handshake:
         if kind is not None:
             if isinstance(chosen, int):
                 chosen = name_of(kind, chosen)
-            offered = map(name_of, repeat(kind), offered)
-            supported = map(name_of, repeat(kind), supported)
+            offered, supported = names_of(kind, offered), names_of(kind, supported)
         taken = str(chosen or "none")
         self.tell(trace.Decided(self.now(), self.side, step, rule, what, taken, tuple(offered), tuple(supported), why))
 
