@@ -54,7 +54,7 @@ class Transport(Protocol):
         ...
 
     def send(self, data: memoryview, deadline: float | None) -> int:
-        """How many of the bytes were taken. BlockingIOError if none can be taken now."""
+        """How many of the bytes were taken, and copied: their memory is used again. BlockingIOError if none can be."""
         ...
 
     def timeout(self) -> float | None:

@@ -125,7 +125,7 @@ class BorrowedSocket:
 
 
 class Buffer(Protocol):
-    """What `ssl.MemoryBIO` offers."""
+    """What `ssl.MemoryBIO` offers; `write` copies what it is given."""
 
     @property
     def eof(self) -> bool: ...
