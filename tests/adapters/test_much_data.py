@@ -8,8 +8,10 @@ import socket
 
 import pytest
 
-from glasslock.adapters import accept, connect
+from glasslock.adapters import accept, channel, connect
 from glasslock.adapters.asynchronous import accept_stream, open_stream
+from glasslock.adapters.buffers import Buffers
+from glasslock.adapters.transports import SocketTransport
 from glasslock.errors import ConnectionTruncated, PeerMisbehaved, TLSError
 from glasslock.tls import ServerConnection
 
@@ -58,7 +60,32 @@ def test_both_ways_of_reading_can_be_mixed(
     assert answer.result(PATIENCE) == MUCH
 
 
-def test_who_waits_holds_no_buffer(listener: socket.socket, pki: Pki, background: Submit) -> None:
+class Counted(Buffers):
+    """Knows how many are out."""
+
+    lent = 0
+
+    def borrow(self) -> bytearray:
+        self.lent += 1
+        return super().borrow()
+
+    def give_back(self, buffer: bytearray) -> None:
+        self.lent -= 1
+        super().give_back(buffer)
+
+
+def test_who_waits_holds_no_buffer(
+    listener: socket.socket, pki: Pki, background: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buffers = Counted(channel.WIRE_CHUNK)
+    monkeypatch.setattr(channel, "WIRE", buffers)
+    lent_to_whoever_waited: list[int] = []
+    wait_to_read = SocketTransport.wait_to_read
+
+    def wait(transport: SocketTransport, deadline: float | None) -> None:
+        lent_to_whoever_waited.append(buffers.lent)
+        wait_to_read(transport, deadline)
+
     def serve() -> None:
         with accept(listener.accept()[0], pki.server(), timeout=PATIENCE) as stream:
             stream.send(MUCH)
@@ -70,11 +97,13 @@ def test_who_waits_holds_no_buffer(listener: socket.socket, pki: Pki, background
         buffer, count = bytearray(1 << 18), 0
         while count < len(MUCH):
             count += stream.recv_into(buffer)
+        monkeypatch.setattr(SocketTransport, "wait_to_read", wait)
         stream.timeout = 0.05
         with pytest.raises(TLSError, match="nothing came"):
             stream.recv_into(buffer)
-        assert stream._channel._wire_in is None
         assert stream._channel._wire_out is None
+    assert lent_to_whoever_waited
+    assert not any(lent_to_whoever_waited)
     answer.result(PATIENCE)
 
 

@@ -89,7 +89,6 @@ class Channel:
         self._wire = threading.Lock()
         self._state = threading.RLock()
         self._wire_out: bytearray | None = None  # records of a write, while it lasts
-        self._wire_in: bytearray | None = None  # records that are read into the user's buffer, while many come
         self._partial = b""  # a record of which the rest is still under way
         self._unsent: deque[memoryview] = deque()
         self._closed = False
@@ -119,7 +118,7 @@ class Channel:
             return 0
         if len(buffer) > 2 * RECORD and isinstance(self._transport, SocketTransport):
             count = self._decrypt_into(buffer, self._transport)
-            if count:
+            if count or self.inbox.empty:
                 return count
         count = 0
         for chunk in self._next_chunks(len(buffer)):
@@ -166,6 +165,7 @@ class Channel:
                     )
                 self._raise_failure()
                 self._pull(deadline)
+                self._flush_in_passing(deadline)
 
     def close(self) -> None:
         """Says close_notify, and does not wait."""
@@ -195,42 +195,38 @@ class Channel:
         deadline = self._deadline()
         with self._reader:
             self._handshake(deadline)
-            while not self.inbox.pending:
+            while self.inbox.empty:
                 if self.connection.peer_closed:
                     return []
                 self._raise_failure()
                 self._pull(deadline)
+                self._flush_in_passing(deadline)
             return self.inbox.take(limit)
 
     def _decrypt_into(self, buffer: memoryview, transport: SocketTransport) -> int:
-        """Decrypts what comes off the wire right into the user's buffer; 0 if data is waiting that came before."""
+        """Decrypts what comes off the wire right into the user's buffer; 0 at the end, or if data came before."""
         deadline = self._deadline()
         with self._reader:
             self._handshake(deadline)
-            while not self.inbox.pending and not self.connection.peer_closed:
+            while self.inbox.empty and not self.connection.peer_closed:
                 self._raise_failure()
-                self._wire_in = self._wire_in or WIRE.borrow()
-                wire = memoryview(self._wire_in)[: len(buffer) - RECORD]
-                try:
-                    received = transport.recv_into(wire)
-                except BlockingIOError:
-                    self._give_back_wire_in()
+                if transport.dry:
                     transport.wait_to_read(deadline)
+                wire = WIRE.borrow()
+                try:
+                    received = transport.recv_into(memoryview(wire)[: len(buffer) - RECORD])
+                except BlockingIOError:
+                    WIRE.give_back(wire)
                     continue
                 except OSError as problem:
                     self._tell_end(problem)
                     raise
-                count = self._take_in(wire[:received], deadline, buffer)
-                if received < RECORD:  # it was the last for now
-                    self._give_back_wire_in()
+                count = self._take_in(memoryview(wire)[:received], buffer)
+                WIRE.give_back(wire)
+                self._flush_in_passing(deadline)
                 if count:
                     return count
         return 0
-
-    def _give_back_wire_in(self) -> None:
-        if self._wire_in is not None:
-            WIRE.give_back(self._wire_in)
-            self._wire_in = None
 
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
@@ -253,27 +249,28 @@ class Channel:
     def _pull(self, deadline: float | None) -> None:
         """Takes from the wire once, and hands it to the engine, which remembers what was wrong with it."""
         received = self._receive_record(deadline) if self._record_by_record else self._receive(READ_AHEAD, deadline)
-        self._take_in(received, deadline)
+        self._take_in(received)
 
-    def _take_in(self, received: bytes | memoryview, deadline: float | None, buffer: memoryview | None = None) -> int:
+    def _take_in(self, received: bytes | memoryview, buffer: memoryview | None = None) -> int:
         """Data goes to `buffer`, or else to the inbox; how many bytes went to the buffer."""
-        data, count = b"", 0
+        connection, data, count = self.connection, b"", 0
         with self._state:
             try:
                 if not received:
-                    self.connection.receive_eof()
+                    connection.receive_eof()
                 elif buffer is not None and isinstance(received, memoryview):
-                    count = self.connection.decrypt_into(received, buffer)
+                    count = connection.decrypt_into(received, buffer)
                 else:
-                    data = self.connection.decrypt(bytes(received))
+                    data = connection.decrypt(bytes(received))
             except TLSError:
                 pass  # it stays in `failure`
-            self.inbox.sort(self.connection.take_events())
-            self.inbox.add(data)
-        if self.connection.failure is not None:
+            events = connection.take_events()
+            if events:
+                self.inbox.sort(events)
+            if data:
+                self.inbox.add(data)
+        if connection.failure is not None:
             self._say_why()
-        else:
-            self._flush_in_passing(deadline)
         return count
 
     def hear_why(self) -> None:
@@ -365,8 +362,8 @@ class Channel:
 
     def _flush_in_passing(self, deadline: float | None) -> None:
         """A reader sends what it can without waiting for a writer, nor for the wire."""
-        if not self.connection.handshake_done:
-            return
+        if self.connection.failure is not None:
+            return  # why has been said
         try:
             self._flush(deadline, wait=False)
         except OSError:

@@ -22,6 +22,11 @@ class Inbox:
         self._chunks: deque[memoryview] = deque()
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to be read."""
+        return not self._chunks
+
+    @property
     def pending(self) -> int:
         """Bytes that can be read at once."""
         return sum(len(chunk) for chunk in self._chunks)

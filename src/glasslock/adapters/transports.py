@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import _socket
-import math
+import errno
 import select
 import selectors
 import socket
@@ -12,6 +12,30 @@ import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
+
+# poll takes one system call where epoll takes four; Windows has neither.
+_poll = getattr(select, "poll", None)
+_TO_READ, _TO_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+if _poll is not None:
+    _TO_READ, _TO_WRITE = select.POLLIN, select.POLLOUT
+
+
+def _wait(sock: socket.socket, event: int, deadline: float | None) -> None:
+    """Until the socket is ready; TimeoutError if it is not when the deadline has passed."""
+    remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+    descriptor = sock.fileno()
+    if descriptor < 0:
+        raise OSError(errno.EBADF, "another thread has closed the socket")
+    if _poll is None:
+        with selectors.SelectSelector() as selector:
+            selector.register(descriptor, event)
+            ready = bool(selector.select(remaining))
+    else:
+        poll = _poll()
+        poll.register(descriptor, event)
+        ready = bool(poll.poll(None if remaining is None else remaining * 1000))  # which rounds up
+    if not ready:
+        raise TimeoutError
 
 
 class SocketTransport:
@@ -25,28 +49,40 @@ class SocketTransport:
         self.socket = sock
         self.seconds = seconds
         self.flags = 0  # of every send
+        # Whether the last read took all that was there, so that the next one waits before it looks: one that looks in
+        # vain costs more than a poll.
+        self.dry = True
 
     def recv(self, limit: int, deadline: float | None) -> bytes:
         while True:
+            if self.dry:
+                self.wait_to_read(deadline)
             try:
-                return self.socket.recv(limit)
+                data = self.socket.recv(limit)
             except BlockingIOError:
-                wait(self.socket, selectors.EVENT_READ, deadline)
+                self.dry = True
+            else:
+                self.dry = len(data) < limit
+                return data
 
     def recv_into(self, buffer: memoryview) -> int:
         """What is there, into a buffer; how many bytes that was. BlockingIOError if there is nothing now."""
-        return self.socket.recv_into(buffer)
+        self.dry = True
+        received = self.socket.recv_into(buffer)
+        self.dry = received < len(buffer)
+        return received
 
     def wait_to_read(self, deadline: float | None) -> None:
         """Until there is something, or the end."""
-        wait(self.socket, selectors.EVENT_READ, deadline)
+        _wait(self.socket, _TO_READ, deadline)
+        self.dry = False
 
     def send(self, data: memoryview, deadline: float | None) -> int:
         while True:
             try:
                 return self.socket.send(data, self.flags)
             except BlockingIOError:
-                wait(self.socket, selectors.EVENT_WRITE, deadline)
+                _wait(self.socket, _TO_WRITE, deadline)
 
     def timeout(self) -> float | None:
         return self.seconds
@@ -59,31 +95,6 @@ def time_is_up(problem: OSError) -> bool:
     is lost, whatever our limit.
     """
     return isinstance(problem, TimeoutError) and problem.errno is None
-
-
-# poll takes one system call where epoll takes four; Windows has neither.
-_poll = getattr(select, "poll", None)
-
-
-def wait(sock: socket.socket, event: int, deadline: float | None) -> None:
-    """Until the socket is ready; TimeoutError when the deadline has passed."""
-    remaining = None if deadline is None else deadline - time.monotonic()
-    if remaining is not None and remaining <= 0:
-        raise TimeoutError
-    if not (_select if _poll is None else _poll_once)(sock, event, remaining):
-        raise TimeoutError
-
-
-def _poll_once(sock: socket.socket, event: int, seconds: float | None) -> object:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN if event == selectors.EVENT_READ else select.POLLOUT)
-    return poll.poll(None if seconds is None else math.ceil(seconds * 1000))
-
-
-def _select(sock: socket.socket, event: int, seconds: float | None) -> object:
-    with selectors.SelectSelector() as selector:
-        selector.register(sock, event)
-        return selector.select(seconds)
 
 
 class BorrowedSocket:
