@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -176,6 +177,42 @@ def test_a_header_that_lies_about_the_length(ends: Pair) -> None:
     assert caught.value.alert == AlertDescription.BAD_RECORD_MAC
 
 
+@pytest.mark.parametrize("into", [False, True])
+def test_a_record_without_its_header_is_none(ends: Pair, into: bool) -> None:
+    """Not even from a peer that has the keys, and has made it as if the header were there."""
+    buffers, key = Buffers(), writing(ends)
+    buffers.carry(ends.client, ends.server, DATA[:100])
+    inner = b"secret" * 17 + b"abc" + b"\x17"
+    assert len(inner) + 16 == 100 + OVERHEAD
+    header = b"\x17\x03\x03" + (100 + OVERHEAD - 5).to_bytes(2)
+    wire = key.aead.encrypt((key.iv ^ key.sequence).to_bytes(12), inner, header)
+    reader, before = reading(ends), reading(ends).sequence
+    with contextlib.suppress(PeerMisbehaved):  # it may begin like the header of a record that is still to come
+        received = buffers.decrypt(ends.server, wire) if into else ends.server.decrypt(wire)
+        assert received == b""
+    assert reader.sequence == before
+
+
+def test_messages_that_are_not_as_long_as_the_one_before(ends: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever way each took: they share the header that is kept."""
+    forbid_other_ways(monkeypatch)
+    buffers = Buffers()
+    for size in (1, 100, 100, FULL, 99, 100):
+        assert ends.server.decrypt(ends.client.encrypt(DATA[:size])) == DATA[:size]
+        assert ends.server.decrypt(bytes(buffers.encrypt(ends.client, DATA[:50]))) == DATA[:50]
+        assert buffers.decrypt(ends.server, ends.client.encrypt(DATA[:size])) == DATA[:size]
+        buffers.carry(ends.client, ends.server, DATA[:size])
+
+
+def test_nothing_in_gives_nothing_out(ends: Pair) -> None:
+    before = writing(ends).sequence
+    assert ends.client._writer.short is not None
+    assert ends.client.encrypt(b"") == b""
+    Buffers().carry(ends.client, ends.server, b"")
+    assert ends.server.decrypt(b"") == b""
+    assert writing(ends).sequence == before
+
+
 def test_a_buffer_without_room_for_the_record(ends: Pair) -> None:
     buffers, tight = Buffers(), Buffers(wire=100 + OVERHEAD - 1)
     sealed = tight.encrypt(ends.client, DATA[:100])
@@ -264,6 +301,8 @@ def test_a_peer_that_takes_small_records_gets_many() -> None:
     assert sealed.obj is buffers.wire.obj
     assert len(sealed) == 1500 + 4 * OVERHEAD
     assert buffers.decrypt(ends.server, sealed) == DATA[:1500]
+    assert ends.client._writer.short is not None
+    assert ends.server.decrypt(ends.client.encrypt(DATA[:1500])) == DATA[:1500]
 
 
 def test_what_is_no_bytes_costs_no_sequence_number(ends: Pair) -> None:

@@ -23,7 +23,6 @@ from .protection import (
     HEADER_LENGTH,
     MAX_CIPHERTEXT_13,
     MAX_FRAGMENT,
-    OVERHEAD_13,
     BadRecordMac,
     Content,
     Protection,
@@ -77,8 +76,8 @@ class RecordWriter:
         self.padding: Callable[[int], int] | None = None
         # An initial ClientHello looks like TLS 1.0, for middleboxes (RFC 9846 section 5.1).
         self.initial_version = b"\x03\x03"
-        # The key while the short way is open (`short_way`), and what was sent last on it: most messages are as long
-        # as the one before, and have the same header then.
+        # The key while the short way is open (`short_way`), and how long the data was that went there last, with the
+        # header that goes with it: many messages are as long as the one before.
         self.short: Protection13 | None = None
         self.short_length = -1
         self.short_header = b""
@@ -125,14 +124,6 @@ class RecordWriter:
         self._out.append(record)
         if self.listener is not None:
             self.listener(content_type, len(fragment), True, protection.epoch, record)
-
-    def takes_the_short_way(self, length: int) -> bool:
-        """Whether so much data fits into one record; remembers what its header is."""
-        if not 0 < length <= self.max_fragment:
-            return False
-        self.short_length = length
-        self.short_header = b"\x17\x03\x03" + (length + 1 + TAG_LENGTH).to_bytes(2, "big")
-        return True
 
     @property
     def queued(self) -> bool:
@@ -183,7 +174,7 @@ class RecordReader:
         self.mid_message = False  # whether the last record left a handshake message unfinished
         # A client that cannot follow the server's flight has no key yet to say so.
         self.may_receive_plain_alert = False
-        # As for the writer: the key while the short way is open, length and header of the last record that took it.
+        # As for the writer, but the length of the whole record.
         self.short: Protection13 | None = None
         self.short_length = -1
         self.short_header = b""
@@ -223,17 +214,6 @@ class RecordReader:
     def forget(self) -> None:
         """What had begun was dealt with."""
         self._buffer, self._position = b"", 0
-
-    def takes_the_short_way(self, data: Content) -> bool:
-        """Whether this looks like one whole record of data; remembers its header, which all like it have."""
-        length = len(data)
-        if self.short is None or not OVERHEAD_13 < length < OVERHEAD_13 + self.short.max_plaintext:
-            return False
-        header = bytes(data[:HEADER_LENGTH])
-        if header != b"\x17\x03\x03" + (length - HEADER_LENGTH).to_bytes(2, "big"):
-            return False
-        self.short_length, self.short_header = length, header
-        return True
 
     def note_progress(self) -> None:
         """Data was read past us: records that hold nothing may come again."""

@@ -11,12 +11,14 @@ user's bytes to those on the wire, is one AEAD call with a nonce, a header and t
 (`send_data`, `receive_data`) opens it; any other record, any error, close_notify or a new key closes it. So whatever
 the ordinary way would check or count stands as the last record left it. TLS 1.2, padding of our own and connections
 that somebody observes have no short way. A record that turns out not to be plain data is left to the ordinary way,
-as if the short one had not seen it.
+as if the short one had not seen it. A header says nothing but the length, so the last one is kept, for messages that
+are as long as the one before.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from struct import Struct
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -30,6 +32,9 @@ from .record import RecordReader, RecordWriter
 _HEADER: Final = slice(HEADER_LENGTH)  # of a record; made once and not for each one
 _BODY: Final = slice(HEADER_LENGTH, None)
 _DATA: Final = bytes((APPLICATION_DATA,))
+_DATA_RECORD: Final = b"\x17\x03\x03"
+_HIDDEN: Final = OVERHEAD_13 - HEADER_LENGTH  # bytes of a record's body that are not content
+_header: Final = Struct(">3sH").pack
 
 
 class ShortWay(ABC):
@@ -45,11 +50,13 @@ class ShortWay(ABC):
     def encrypt(self, data: bytes) -> bytes:
         """`send_data` and `data_to_send` in one: everything that has to go to the peer now, `data` included."""
         writer = self._writer
-        key = writer.short
+        key, size = writer.short, len(data)
         if key is None or (sequence := key.sequence) >= key.record_limit:
             return self._send_the_ordinary_way(data)
-        if len(data) != writer.short_length and not writer.takes_the_short_way(len(data)):
-            return self._send_the_ordinary_way(data)
+        if size != writer.short_length:
+            if not 0 < size <= writer.max_fragment:
+                return self._send_the_ordinary_way(data)
+            writer.short_length, writer.short_header = size, _header(_DATA_RECORD, size + _HIDDEN)
         header = writer.short_header
         inner = data + _DATA
         key.sequence = sequence + 1  # before the nonce is used, lest anything could use it twice
@@ -62,17 +69,19 @@ class ShortWay(ABC):
         with `data_to_send`. Raises TLSError as `receive_data` does.
         """
         reader = self._reader
-        key = reader.short
+        key, length = reader.short, len(data)
         if key is None:
             return self._receive_the_ordinary_way(data)
-        length = reader.short_length
-        if len(data) != length or len(body := data.removeprefix(reader.short_header)) == length:
-            if not reader.takes_the_short_way(data):
+        if length != reader.short_length:
+            if not OVERHEAD_13 < length < OVERHEAD_13 + key.max_plaintext:
                 return self._receive_the_ordinary_way(data)
-            body = data[_BODY]
-        sequence = key.sequence
+            reader.short_length, reader.short_header = length, _header(_DATA_RECORD, length - HEADER_LENGTH)
+        header, sequence = reader.short_header, key.sequence
+        body = data.removeprefix(header)
+        if len(body) == length:  # another header was before it
+            return self._receive_the_ordinary_way(data)
         try:
-            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), body, reader.short_header)
+            inner = key.aead.decrypt((key.iv ^ sequence).to_bytes(12), body, header)
         except InvalidTag:
             return self._receive_the_ordinary_way(data)  # which says what is wrong
         content = inner.removesuffix(_DATA)
@@ -89,10 +98,14 @@ class ShortWay(ABC):
         """
         writer = self._writer
         key, size = writer.short, len(data)
-        if key is None or (size != writer.short_length and not writer.takes_the_short_way(size)):
+        if key is None or (sequence := key.sequence) >= key.record_limit:
             return self._encrypt_records_into(data, buffer)
-        end, sequence = size + OVERHEAD_13, key.sequence
-        if end > len(buffer) or sequence >= key.record_limit:
+        if size != writer.short_length:
+            if not 0 < size <= writer.max_fragment:
+                return self._encrypt_records_into(data, buffer)
+            writer.short_length, writer.short_header = size, _header(_DATA_RECORD, size + _HIDDEN)
+        end = size + OVERHEAD_13
+        if end > len(buffer):
             return self._encrypt_records_into(data, buffer)
         buffer[_HEADER] = header = writer.short_header
         inner = b"".join((data, _DATA))
@@ -109,12 +122,15 @@ class ShortWay(ABC):
         """
         reader = self._reader
         key, length = reader.short, len(data)
-        if key is None or length > len(buffer):
+        if key is None:
             return self._decrypt_records_into(data, buffer)
-        like_the_last = length == reader.short_length and data[_HEADER] == reader.short_header
-        if not like_the_last and not reader.takes_the_short_way(data):
+        if length != reader.short_length:
+            if not OVERHEAD_13 < length < OVERHEAD_13 + key.max_plaintext:
+                return self._decrypt_records_into(data, buffer)
+            reader.short_length, reader.short_header = length, _header(_DATA_RECORD, length - HEADER_LENGTH)
+        header, sequence, size = reader.short_header, key.sequence, length - OVERHEAD_13
+        if data[_HEADER] != header or length > len(buffer):
             return self._decrypt_records_into(data, buffer)
-        size, sequence, header = length - OVERHEAD_13, key.sequence, reader.short_header
         try:
             key.aead.decrypt_into((key.iv ^ sequence).to_bytes(12), data[_BODY], header, buffer[: size + 1])
         except InvalidTag:
