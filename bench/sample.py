@@ -10,17 +10,20 @@ import gc
 import importlib
 import statistics
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 
 from .answer import answer
 from .identity import Identity
 from .peers import MODULES, Setup, floor
-from .work import OURS, WORK, AnyWork, Bulk, Handshakes, PingPong
+from .work import OURS, WORK, AnyWork, Bulk, Handshakes, PingPong, Threads
 
 WARM_UP = 0.1  # seconds
 SECONDS = 0.4  # that one sample lasts, warm-up not included
-MOST = 20_000  # repetitions
+MOST = 200_000  # repetitions
+THREADS = 2
 
 
 def handshakes(setup: Setup) -> dict[str, float]:
@@ -52,6 +55,32 @@ def ping_pong(setup: Setup) -> dict[str, float]:
     return _timed(pair.ping_pong, most=100)
 
 
+def in_threads(setup: Setup, work: Threads) -> dict[str, float]:
+    """Both begin together; each counts what it got done until the time was up."""
+    began = threading.Barrier(THREADS)
+
+    def run() -> tuple[float, int, float]:
+        once = _piece(setup, work)
+        _repeat(once, WARM_UP)
+        began.wait(timeout=60)
+        start = perf_counter()
+        return start, len(_repeat(once, SECONDS)), perf_counter()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        ran = [one.result() for one in [pool.submit(run) for _ in range(THREADS)]]
+    starts, counts, ends = zip(*ran, strict=True)
+    return {"value": (max(ends) - min(starts)) / sum(counts)}
+
+
+def _piece(setup: Setup, work: Threads) -> Callable[[], object]:
+    if not work.size:
+        return lambda: setup.connect().handshake()
+    pair = setup.connect()
+    pair.handshake()
+    data = bytes(work.size)
+    return lambda: pair.bulk(data, 1)
+
+
 def _timed(work: Callable[[int], None], most: int) -> dict[str, float]:
     """Seconds for one of the things that `work` does as often as it is told: `most` at once, fewer if it is slow."""
     start = perf_counter()
@@ -61,7 +90,7 @@ def _timed(work: Callable[[int], None], most: int) -> dict[str, float]:
     return {"value": statistics.median(_repeat(lambda: work(times), SECONDS)) / times}
 
 
-def _repeat(work: Callable[[], None], seconds: float) -> list[float]:
+def _repeat(work: Callable[[], object], seconds: float) -> list[float]:
     found: list[float] = []
     end = perf_counter() + seconds
     while len(found) < MOST:
@@ -84,6 +113,8 @@ def measure(setup: Setup, work: AnyWork) -> dict[str, float]:
             return bulk(setup, work)
         case PingPong():
             return ping_pong(setup)
+        case Threads():
+            return in_threads(setup, work)
     raise TypeError(f"{work.title} is not measured in memory")
 
 

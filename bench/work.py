@@ -49,6 +49,16 @@ class PingPong(Work):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Threads(Work):
+    """In memory, in two threads of one process at once: new connections, or with a `size` bulk as above.
+
+    The time is that of one piece of work: what passed, divided by what both got done in it.
+    """
+
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loopback(Work):
     """Client and server in two processes, over TCP, through a `door`: `bulk`, or new connections."""
 
@@ -79,7 +89,7 @@ class Import(Work):
     module: str = "importing"
 
 
-AnyWork = Handshakes | Bulk | PingPong | Loopback | Idle | Memory | Import
+AnyWork = Handshakes | Bulk | PingPong | Threads | Loopback | Idle | Memory | Import
 
 RESUMED = Options(resumed=True)
 TWO = Options(intermediates=1)
@@ -104,6 +114,8 @@ WORK: dict[str, AnyWork] = {
     "bulk16k": Bulk(title="bulk, 16 KiB a write", goal=0.66, size=1 << 14, peers=EVERYBODY),
     "bulk1m": Bulk(title="bulk, 1 MiB a write", goal=0.62, size=1 << 20, peers=EVERYBODY),
     "pingpong": PingPong(title="100 bytes there and back", goal=1.00, peers=EVERYBODY),
+    "threads-full": Threads(title="full handshake, in two threads at once"),
+    "threads-bulk": Threads(title="bulk, 16 KiB a write, in two threads at once", size=1 << 14),
     "bulk-blocking": Loopback(title="TCP, bulk, blocking", goal=TWICE_IN_THREE, door="blocking", bulk=True),
     "bulk-asyncio": Loopback(title="TCP, bulk, asyncio", door="asyncio", bulk=True),
     "connect-blocking": Loopback(title="TCP, new connection, blocking", door="blocking", bulk=False),

@@ -12,7 +12,7 @@ import cryptography
 from cryptography.hazmat.backends.openssl import backend
 
 import glasslock
-from glasslock.adapters.channel import RECORD, WIRE_CHUNK, WRITE_CHUNK
+from glasslock.adapters.channel import RECORD, WIRE, WIRE_CHUNK, WRITE_CHUNK
 from glasslock.registry import CipherSuite, NamedGroup, ProtocolVersion
 from glasslock.tls import (
     ClientConfig,
@@ -30,8 +30,6 @@ from ..identity import SERVER_NAME, Identity
 from . import REQUEST, Options, check_resumed, shake_hands
 
 NAME = "glasslock"
-# As the doors do it: pieces of at most so many bytes, whose records are made in a buffer that is used again and again.
-WIRE = bytearray(WIRE_CHUNK)
 BUFFER = bytearray(WIRE_CHUNK + RECORD)  # to read into; one for all, as with the others
 
 
@@ -141,10 +139,12 @@ class Pair:
     def bulk(self, data: bytes, times: int) -> None:
         """As `peers.Pair` has it."""
         encrypt_into, decrypt_into = self.client.tls.encrypt_into, self.server.tls.decrypt_into
-        view, wire, buffer = memoryview(data), memoryview(WIRE), memoryview(BUFFER)
-        received = 0
+        records = WIRE.borrow()
+        view, wire, buffer, received = memoryview(data), memoryview(records), memoryview(BUFFER), 0
+        # As the doors do it: pieces of at most so many bytes, whose records are made in a buffer that is lent.
         for start in [*range(0, len(data), WRITE_CHUNK)] * times:
             received += decrypt_into(encrypt_into(view[start : start + WRITE_CHUNK], wire), buffer)
+        WIRE.give_back(records)
         if received != times * len(data):
             raise RuntimeError(f"{received} bytes arrived instead of {times * len(data)}")
 
