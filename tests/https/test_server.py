@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from glasslock.adapters import TraceRecorder, connect
 from glasslock.errors import ConfigurationError, TLSError
 from glasslock.https import Site, VisitResult, load_app, serve_async, serving, visit
 from glasslock.https.accepting import listen
-from glasslock.registry import Side
+from glasslock.registry import AlertDescription, Side
 from glasslock.tls import ClientConfig, Credential
 from glasslock.trace import ConnectionClosed, HandshakeCompleted, HttpRequest, HttpResponse, TcpConnected
 from glasslock.trust import ServerCertificateVerifier
@@ -269,6 +270,24 @@ def test_engine_settings(trust: Trust) -> None:
         assert _get(site, trust).status == 200
     with serving(echo_app, credentials=[trust.credential]) as site:
         assert _get(site, trust, config=config, http2=True).http_version == "2"
+
+
+@pytest.mark.parametrize("offered", ["h2", "http/1.1", "http/1.0"])
+def test_http_is_spoken(offered: str, site: Site, trust: Trust) -> None:
+    config = ClientConfig(verifier=ServerCertificateVerifier(trust.store), alpn_protocols=(offered,))
+    with connect("localhost", site.port, config, timeout=PATIENCE) as stream:
+        assert stream.connection.agreed.alpn == offered
+    with connect("localhost", site.port, replace(config, alpn_protocols=()), timeout=PATIENCE) as stream:
+        stream.send(b"GET /hello.txt HTTP/1.0\r\n\r\n")
+        assert b"".join(iter(stream.recv, b"")).endswith(b"hello")
+
+
+def test_who_wants_to_speak_anything_else_is_refused(site: Site, trust: Trust) -> None:
+    """RFC 7301 section 3.2: another service's visitor, whom somebody may have sent here."""
+    config = ClientConfig(verifier=ServerCertificateVerifier(trust.store), alpn_protocols=("imap",))
+    with pytest.raises(TLSError) as told:
+        connect("localhost", site.port, config)
+    assert told.value.alert == AlertDescription.NO_APPLICATION_PROTOCOL
 
 
 def test_a_busy_connection_may_finish(trust: Trust) -> None:

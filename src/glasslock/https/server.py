@@ -196,14 +196,15 @@ def serving(app: Any, *, port: int = 0, **options: Any) -> Iterator[Site]:
 def server_context(
     credentials: Sequence[Credential], observer_for: ObserverFor | None, engine: dict[str, Any] | None
 ) -> SSLContext:
-    """The context of a site: HTTP/2 and HTTP/1.1, these certificates, a follower for each connection."""
+    """The context of a site: HTTP and nothing else, these certificates, a follower for each connection."""
     if not credentials:
         raise ConfigurationError("a site needs at least one certificate with its key")
     context = SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1", "http/1.0"])
     settings = context.glasslock
     settings.credentials = {str(number): credential for number, credential in enumerate(credentials)}
-    settings.engine |= engine or {}
+    # A visitor to whom none of these will do wants another service than this one (RFC 7301 section 3.2).
+    settings.engine |= {"require_common_protocol": True} | (engine or {})
     # A visitor who keeps an idle connection open must not hold up the end of the server.
     settings.await_close_notify = False
     settings.observer_for = _accompany(observer_for or (lambda _: None))
