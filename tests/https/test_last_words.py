@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glasslock.adapters import TraceRecorder
 from glasslock.errors import TLSError
-from glasslock.https import Site, serve_async, serving
-from glasslock.tls import ClientConfig, ClientConnection, Data
+from glasslock.https import Site, serve_async, serving, visit
+from glasslock.tls import ClientConfig, ClientConnection, DangerousAcceptAnyCertificate, Data
+from glasslock.trace import ConnectionClosed, Refused
 from glasslock.trust import ServerCertificateVerifier
 
 from .conftest import PATIENCE, Trust
@@ -101,6 +105,83 @@ def test_the_site_still_ends_in_good_order(site: Site, caplog: pytest.LogCapture
             sock.sendall(b"\x15\x03\x03\x00\x01\x00")
         site.stop()
     assert caplog.text == ""
+
+
+def hello() -> bytes:
+    return ClientConnection(ClientConfig(verifier=DangerousAcceptAnyCertificate()), "localhost").data_to_send()
+
+
+def reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (b"", "middle of the handshake"),
+        (hello()[:100], "middle of the handshake"),
+        (hello(), "has seen our certificate"),
+    ],
+    ids=["nothing", "half a hello", "a hello"],
+)
+def test_who_leaves_in_mid_handshake_is_told_of(
+    said: bytes, words: str, leave: Callable[[socket.socket], None], tmp_path: Path, trust: Trust
+) -> None:
+    """asyncio keeps such an end from its TLS."""
+    story = TraceRecorder()
+    with serving(tmp_path, credentials=[trust.credential], observer_for=lambda _: story) as site:
+        with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+            sock.sendall(said)
+            if len(said) > 100:
+                sock.recv(1 << 16, socket.MSG_PEEK)
+            leave(sock)
+        closed = the_end(story)
+    assert not closed.clean
+    assert words in closed.problem
+
+
+def test_who_is_silent_for_too_long_is_told_of(tmp_path: Path, trust: Trust, caplog: pytest.LogCaptureFixture) -> None:
+    story = TraceRecorder()
+    options: dict[str, Any] = {"observer_for": lambda _: story, "handshake_timeout": 0.2}
+    with serving(tmp_path, credentials=[trust.credential], **options) as site:
+        with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
+            sock.sendall(hello()[:100])
+            assert everything(sock) == b""
+        closed = the_end(story)
+    assert "not done after 0.2 seconds" in closed.problem
+    assert [record.code for record in story.records if isinstance(record, Refused)] == ["timeout"]
+    assert caplog.text == ""
+
+
+def the_end(story: TraceRecorder) -> ConnectionClosed:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        if story.records and isinstance(story.records[-1], ConnectionClosed):
+            return story.records[-1]
+        time.sleep(0.01)
+    pytest.fail(f"the story has no end: {story.records}")
+
+
+def test_without_room_for_another_connection_visitors_wait(
+    site: Site, trust: Trust, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says so, not a traceback for each of the many times that asyncio tries."""
+    real, tries = socket.socket.accept, iter(range(3))
+
+    def accept(listener: socket.socket) -> Any:
+        if next(tries, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return real(listener)
+
+    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", 0.05)
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    assert visit(site.url, trust_store=trust.store, timeout=PATIENCE).status == 200
+    assert next(tries, None) is None
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "no room for another connection (Too many open files)"
+    ]
+    assert caplog.records[0].exc_info is None
 
 
 def test_other_problems_of_the_loop_reach_whoever_wants_to_hear_of_them(tmp_path: Path, trust: Trust) -> None:

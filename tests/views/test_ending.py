@@ -14,6 +14,7 @@ from glasslock.trace import (
     ConnectionClosed,
     HandshakeCompleted,
     NameResolved,
+    Refused,
     Step,
     TcpConnected,
     TraceRecord,
@@ -88,6 +89,26 @@ def test_each_fatal_alert_is_explained_to_both_sides(description: AlertDescripti
         end = ending([connected, alert])
         assert not end.padlock
         assert (description.name.lower() in end.cause) is not peaceful
+
+
+@pytest.mark.parametrize("code", ["unsupported-version", "no-common-suite", "http-request", "timeout", "anything-else"])
+def test_a_server_is_not_told_to_mend_itself_as_if_it_were_the_client(code: str) -> None:
+    def refused(side: Side) -> Ending:
+        connected = TcpConnected(time=T0, side=side, local=("::1", 443), remote=("::1", 1), seconds=0.0)
+        told = Refused(time=T0, side=side, step=Step.AGREE, code=code, alert="", message="because")
+        return ending([connected, told])
+
+    client, server = refused(Side.CLIENT), refused(Side.SERVER)
+    assert (server.headline, server.code, server.cause) == ("This connection was refused", code, "because")
+    assert server.fix
+    assert server.fix != client.fix
+
+
+def test_a_client_that_leaves_in_mid_handshake_is_called_one() -> None:
+    connected = TcpConnected(time=T0, side=Side.SERVER, local=("::1", 443), remote=("::1", 1), seconds=0.0)
+    closed = ConnectionClosed(time=T0 + 1, side=Side.SERVER, clean=False, problem="cut")
+    end = ending([connected, closed])
+    assert (end.headline, end.cause, end.stopped_at) == ("The client went away", "cut", Step.AGREE)
 
 
 def test_the_first_cause_counts_not_what_follows_from_it() -> None:

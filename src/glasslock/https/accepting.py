@@ -8,6 +8,7 @@ variable, set at that moment, is all it takes for every layer to know whose stor
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ from ..trace import Observer
 
 BACKLOG = 128  # connections that may wait to be accepted
 MAX_UNREAD = 16  # times that 64 KiB are read and dropped before a connection that failed is closed
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})  # for one more connection
 
 
 class AcceptedSocket(socket.socket):
@@ -29,14 +31,24 @@ class AcceptedSocket(socket.socket):
     with bytes unread resets the connection, and takes the words back.
     """
 
-    last_words: Callable[[], bytes] | None = None
+    last_words: Callable[[AcceptedSocket], bytes] | None = None
+
+    @property
+    def peer_is_there(self) -> bool:
+        """Whether the peer could still send something, or has sent what nobody has read."""
+        try:
+            return bool(self.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Closes, after the last words."""
         last_words, self.last_words = self.last_words, None
         if last_words is not None and self.fileno() >= 0:
             with contextlib.suppress(OSError):
-                self._say(last_words())
+                self._say(last_words(self))
         super().close()
 
     def _say(self, words: bytes) -> None:
@@ -65,9 +77,22 @@ ACCEPTED: ContextVar[Accepted | None] = ContextVar("ACCEPTED", default=None)
 class Listener(socket.socket):
     """A listening socket for an event loop."""
 
+    _full = False
+
     def accept(self) -> tuple[socket.socket, Any]:
-        """Accepts, and remembers it for whatever this leads to."""
-        plain, address = super().accept()
+        """Accepts, and remembers it for whatever this leads to.
+
+        Where there is no room for another connection, asyncio waits for a second and goes on trying all the same, a
+        hundred times in a row. So it hears of that once, and then that nobody is waiting.
+        """
+        if self._full:
+            self._full = False
+            raise BlockingIOError
+        try:
+            plain, address = super().accept()
+        except OSError as problem:
+            self._full = problem.errno in NO_ROOM
+            raise
         connection = AcceptedSocket(fileno=plain.detach())
         ACCEPTED.set(Accepted(connection, (address[0], address[1])))
         return connection, address

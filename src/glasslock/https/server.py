@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -22,11 +24,11 @@ import hypercorn.asyncio
 from hypercorn.config import Sockets
 
 from ..adapters import SSLContext
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, TLSError
 from ..tcp import observe_accepted
-from ..tls import Credential
+from ..tls import Connection, Credential
 from ..trace import Observer
-from .accepting import ACCEPTED, Listener, listen
+from .accepting import ACCEPTED, NO_ROOM, AcceptedSocket, Listener, listen
 from .loading import load_app
 from .telling import App, Message, Receive, Scope, Send, Telling
 
@@ -34,6 +36,7 @@ from .telling import App, Message, Receive, Scope, Send, Telling
 ObserverFor = Callable[[tuple[str, int]], Observer | None]
 
 DEFAULT_HANDSHAKE_TIMEOUT = 15.0  # seconds
+WARN_AGAIN = 60.0  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -116,11 +119,26 @@ def _undisturbed(app: App) -> App:
 
 @contextlib.contextmanager
 def _passing_over_peers(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """hypercorn lets a peer's mistake escape while it closes; whoever follows the connection knows of it already."""
+    """hypercorn lets a peer's mistake escape while it closes; whoever follows the connection knows of it already.
+
+    And too many peers are no failure of the program either: they have to wait.
+    """
     before = loop.get_exception_handler()
+    warned = -math.inf
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        if isinstance(context.get("exception"), ssl.SSLError):
+        nonlocal warned
+        problem = context.get("exception")
+        if isinstance(problem, ssl.SSLError):
+            return
+        if isinstance(problem, OSError) and problem.errno in NO_ROOM:
+            if loop.time() > warned + WARN_AGAIN:
+                warned = loop.time()
+                _log.warning(
+                    "no room for another connection (%s): visitors wait until others leave. "
+                    "More files may be open after `ulimit -n`, or with more workers.",
+                    problem.strerror,
+                )
             return
         if before is not None:
             before(loop, context)
@@ -219,13 +237,26 @@ def _accompany(observer_for: ObserverFor) -> Callable[[Any], Observer | None]:
         if accepted is None:  # an event loop that accepts in its own way: there is no peer to name
             return observer_for(("", 0))
         engine = owner._sslobj  # noqa: SLF001 (how a facade of `ssl` calls it)
-        accepted.connection.last_words = lambda: engine.last_words
+        accepted.connection.last_words = functools.partial(_end, engine, time.monotonic())
         accepted.observer = observer_for(accepted.peer)
         if accepted.observer is not None:
             observe_accepted(accepted.connection, accepted.observer)
         return accepted.observer
 
     return begin
+
+
+def _end(engine: Any, began: float, sock: AcceptedSocket) -> bytes:
+    """What is left to say when the socket is closed. asyncio does not tell its TLS that a handshake ended halfway."""
+    connection: Connection | None = engine.connection
+    if connection is not None and not connection.handshake_done:
+        if sock.peer_is_there:
+            seconds = time.monotonic() - began
+            connection.abort(TLSError(None, "timeout", f"the handshake was not done after {seconds:.1f} seconds"))
+        else:
+            with contextlib.suppress(TLSError):
+                connection.receive_eof()
+    return cast(bytes, engine.last_words)
 
 
 class _Config(hypercorn.Config):

@@ -238,6 +238,24 @@ _REFUSALS: dict[str, _Advice] = {
         "Fetch it again: without the closing message nobody can tell whether the end is missing.",
     ),
 }
+_NOTHING_IN_COMMON = "Upgrade the client, or allow this server what it offers."
+# The same where we are the server, and the client's side is the one to mend.
+_REFUSED_CLIENTS: dict[str, str] = {
+    "unsupported-version": "Upgrade the client: this server speaks nothing older than TLS 1.2.",
+    "no-common-suite": _NOTHING_IN_COMMON,
+    "no-common-group": _NOTHING_IN_COMMON,
+    "no-common-curve": "Give this server a certificate for a key on another curve, or an RSA key as well.",
+    "no-common-signature-scheme": "Give this server a certificate for another kind of key, or upgrade the client.",
+    "no-application-protocol": "The client wants another service: was it sent here by mistake?",
+    "http-request": "Visit it as https://.",
+    "not-tls": "Scanners do this, and programs that were given the wrong port.",
+    "unknown-record-type": "Scanners do this, and programs that were given the wrong port.",
+    "timeout": "Scanners do this, and browsers that connect ahead of time; if it happens often, look at the network.",
+    "certificate-required": "Give the client a certificate by an authority that this server accepts.",
+    "bad-record-mac": _TAMPERED,
+    "bad-finished": _TAMPERED,
+}
+_CLIENT_FAULT = "If this client should be let in, report the message above to whoever makes it."
 _PEER_FAULT = _Advice(
     "ERR_SSL_PROTOCOL_ERROR",
     OPERATOR,
@@ -246,13 +264,23 @@ _PEER_FAULT = _Advice(
 
 
 def _refused(refused: Refused, story: Story) -> Ending:
-    advice = _REFUSALS.get(refused.code, _PEER_FAULT)
     rule = f" ({refused.rule})" if refused.rule and refused.rule not in refused.message else ""
+    cause = refused.message + rule
+    if story.side is Side.SERVER:
+        return Ending(
+            padlock=False,
+            headline="This connection was refused",
+            code=refused.code,
+            cause=cause,
+            fix=_REFUSED_CLIENTS.get(refused.code, _CLIENT_FAULT),
+            stopped_at=refused.step,
+        )
+    advice = _REFUSALS.get(refused.code, _PEER_FAULT)
     return Ending(
         padlock=False,
-        headline=advice.headline if story.side is Side.CLIENT else "This connection was refused",
-        code=advice.code if story.side is Side.CLIENT else refused.code,
-        cause=refused.message + rule,
+        headline=advice.headline,
+        code=advice.code,
+        cause=cause,
         who_can_fix=advice.who,
         fix=advice.fix,
         stopped_at=refused.step,
@@ -340,6 +368,14 @@ def _cut(problem: str, story: Story) -> Ending:
             who_can_fix=NETWORK,
             fix=_REFUSALS["truncated"].fix,
             stopped_at=Step.PROTECT,
+        )
+    if story.side is Side.SERVER:
+        return Ending(
+            padlock=False,
+            headline="The client went away",
+            cause=problem,
+            fix="Scanners do this, and clients that do not trust a certificate and keep that to themselves.",
+            stopped_at=Step.AGREE,
         )
     return Ending(
         padlock=False,
