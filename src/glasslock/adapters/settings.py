@@ -6,6 +6,7 @@ differ. What `ssl` only lets one write (keys, ALPN protocols, trusted certificat
 
 from __future__ import annotations
 
+import _ssl
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -88,6 +89,11 @@ _OPENSSL_TICKETS = 2  # OpenSSL's default; one is enough for one later connectio
 
 def client_config(context: ssl.SSLContext, settings: Settings, observer: Observer | None) -> ClientConfig:
     """What a client with this context offers and insists on. ConfigurationError if that cannot be."""
+    config = settings.again(ClientConfig, _facts(context, settings), lambda: _client_config(context, settings))
+    return config if observer is None else config.observed_by(both(config.observer, observer))
+
+
+def _client_config(context: ssl.SSLContext, settings: Settings) -> ClientConfig:
     values = _common(context, settings)
     values |= {
         "verifier": _server_verifier(context, settings),
@@ -96,9 +102,7 @@ def client_config(context: ssl.SSLContext, settings: Settings, observer: Observe
         "session_tickets": not context.options & ssl.OP_NO_TICKET,
         "require_secure_renegotiation": not context.options & _LEGACY_SERVER_CONNECT,
     }
-    values |= settings.engine
-    config = settings.again(ClientConfig, values, lambda: ClientConfig(**values))
-    return config if observer is None else config.observed_by(both(config.observer, observer))
+    return ClientConfig(**(values | settings.engine))
 
 
 def server_config(
@@ -108,6 +112,13 @@ def server_config(
     choose: Callable[[ClientHelloInfo], Credential | None],
 ) -> ServerConfig:
     """What a server with this context accepts. ConfigurationError if that cannot be."""
+    config = settings.again(ServerConfig, _facts(context, settings), lambda: _server_config(context, settings))
+    if config.choose_credential is None:
+        config = config.choosing(choose)
+    return config if observer is None else config.observed_by(both(config.observer, observer))
+
+
+def _server_config(context: ssl.SSLContext, settings: Settings) -> ServerConfig:
     options = context.options
     values = _common(context, settings)
     values |= {
@@ -121,11 +132,39 @@ def server_config(
         values["client_verifier"] = _client_verifier(context, settings)
         values["ask_in_handshake"] = not context.post_handshake_auth
         values["require_client_certificate"] = values["ask_in_handshake"] and context.verify_mode == ssl.CERT_REQUIRED
-    values |= settings.engine
-    config = settings.again(ServerConfig, values, lambda: ServerConfig(**values))
-    if config.choose_credential is None:
-        config = config.choosing(choose)
-    return config if observer is None else config.observed_by(both(config.observer, observer))
+    return ServerConfig(**(values | settings.engine))
+
+
+# The numbers below the enums of ssl.py, which cost more to make than they tell.
+_C: Any = _ssl._SSLContext  # noqa: SLF001
+_NAMES = (
+    "options",
+    "verify_flags",
+    "verify_mode",
+    "minimum_version",
+    "maximum_version",
+    "check_hostname",
+    "post_handshake_auth",
+    "num_tickets",
+    "keylog_filename",
+)
+_READ_BACK = tuple(getattr(_C, name).__get__ for name in _NAMES)
+
+
+def _facts(context: ssl.SSLContext, settings: Settings) -> tuple[object, ...]:
+    """Everything that a config is made of: as long as it is the same, so is the config."""
+    return (
+        *[read(context) for read in _READ_BACK],
+        _cipher_suites(context, settings),
+        settings.alpn_protocols,
+        settings.group,
+        settings.ticket_keys,
+        settings.trust_store,
+        settings.verifier,
+        [*settings.credentials.values()],
+        [*settings.stores],
+        dict(settings.engine),
+    )
 
 
 def _common(context: ssl.SSLContext, settings: Settings) -> dict[str, Any]:
