@@ -297,21 +297,19 @@ class Channel:
 
     def _receive_record(self, deadline: float | None) -> bytes:
         """One record: header, then body. What arrived before the transport ran dry is kept for the next time."""
-        while True:
-            partial = self._partial
-            if len(partial) < HEADER_LENGTH:
-                missing = HEADER_LENGTH - len(partial)
-            else:
-                missing = HEADER_LENGTH + (partial[3] << 8 | partial[4]) - len(partial)
-                if missing <= 0 or not _can_be_a_header(partial):
-                    self._partial = b""
-                    return partial
-            data = self._receive(missing, deadline)
+        record = self._partial
+        end = _end_of_record(record)
+        while len(record) < end:
+            data = self._receive(end - len(record), deadline)
             if not data:
                 return b""  # inside a record or between two: it is the end
-            self._partial = partial + data if partial else data
+            record = self._partial = record + data if record else data
+            if end == HEADER_LENGTH:
+                end = _end_of_record(record)
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
+        self._partial = b""
+        return record
 
     # --- out
 
@@ -375,6 +373,12 @@ class Channel:
             self._flush(self._deadline(), wait=False)
 
 
-def _can_be_a_header(data: bytes) -> bool:
-    """Whether to wait for the body; whatever cannot be TLS goes to the engine at once, which says what it is."""
-    return 20 <= data[0] <= 23 and data[1] == 3 and (data[3] << 8 | data[4]) <= _MAX_RECORD
+def _end_of_record(data: bytes) -> int:
+    """How long the record is that begins so, as far as can be said: its header, until that is there.
+
+    Whatever cannot be TLS has no body to wait for: it goes to the engine at once, which says what it is.
+    """
+    if len(data) < HEADER_LENGTH or not 20 <= data[0] <= 23 or data[1] != 3:
+        return HEADER_LENGTH
+    length = data[3] << 8 | data[4]
+    return HEADER_LENGTH + length if length <= _MAX_RECORD else HEADER_LENGTH
