@@ -272,6 +272,38 @@ def test_engine_settings(trust: Trust) -> None:
         assert _get(site, trust, config=config, http2=True).http_version == "2"
 
 
+def test_engine_settings_that_cannot_be(trust: Trust) -> None:
+    """Said at once, not to each visitor."""
+    with (
+        pytest.raises(ConfigurationError, match="replay_guard"),
+        serving(echo_app, credentials=[trust.credential], engine={"max_early_data": 1}),
+    ):
+        pytest.fail("nothing to serve")
+
+
+def test_nothing_has_to_be_loaded_for_the_first_visitors(trust: Trust) -> None:
+    """As many as there may be files open, at once, would leave none for it."""
+    chain, key = trust.root.with_name("chain.pem"), trust.root.with_name("key.pem")
+    issued = trust.authority.issue(["localhost"])
+    chain.write_bytes(issued.chain_pem)
+    key.write_bytes(issued.private_key_pem)
+    code = f"""
+import socket, sys
+from glasslock.https import serving
+from glasslock.tls import Credential
+def app(scope, receive, send): ...
+credential = Credential.from_pem(open({str(chain)!r}, "rb").read(), open({str(key)!r}, "rb").read())
+with serving(app, credentials=[credential]) as site:
+    before = {{*sys.modules}}
+    with socket.create_connection(("127.0.0.1", site.port)) as sock:
+        sock.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+        assert sock.recv(100)
+    print(*(name for name in {{*sys.modules}} - before if name.startswith("glasslock")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
 @pytest.mark.parametrize("offered", ["h2", "http/1.1", "http/1.0"])
 def test_http_is_spoken(offered: str, site: Site, trust: Trust) -> None:
     config = ClientConfig(verifier=ServerCertificateVerifier(trust.store), alpn_protocols=(offered,))

@@ -26,7 +26,7 @@ from hypercorn.config import Sockets
 from ..adapters import SSLContext
 from ..errors import ConfigurationError, TLSError
 from ..tcp import observe_accepted
-from ..tls import Connection, Credential
+from ..tls import Connection, Credential, ServerConfig, ServerConnection
 from ..trace import Observer
 from .accepting import ACCEPTED, NO_ROOM, AcceptedSocket, Listener, listen
 from .loading import load_app
@@ -73,7 +73,7 @@ async def serve_async(
     `app` is what `load_app` takes: a folder, `module:app`, or an application. `credentials`: the one that covers
     the name which a visitor asks for is shown, else the first. `engine` has more fields of `ServerConfig`.
     `ready` is called with the site once it can be visited. `shared`: other processes serve the same port (see
-    `serve_workers`). Times in seconds. ConfigurationError if `app`, `host` or `port` cannot be.
+    `serve_workers`). Times in seconds. ConfigurationError if `app`, `host`, `port` or `engine` cannot be.
     """
     application = load_app(app)
     context = server_context(credentials, observer_for, engine)
@@ -223,6 +223,8 @@ def server_context(
     settings.credentials = {str(number): credential for number, credential in enumerate(credentials)}
     # A visitor to whom none of these will do wants another service than this one (RFC 7301 section 3.2).
     settings.engine |= {"require_common_protocol": True} | (engine or {})
+    # Loads what an answer takes before anybody asks: with many visitors there may be no file left to open.
+    ServerConnection(ServerConfig(**{"credentials": tuple(credentials)} | settings.engine))
     # A visitor who keeps an idle connection open must not hold up the end of the server.
     settings.await_close_notify = False
     settings.observer_for = _accompany(observer_for or (lambda _: None))
