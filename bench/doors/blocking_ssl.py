@@ -1,4 +1,9 @@
-"""`ssl.SSLSocket`."""
+"""`ssl.SSLSocket`, as programs use it: without a time limit, and closed without a word.
+
+The other door does more for the same call: each operation has a time limit, both ends say close_notify, and the client
+waits for the tickets that would reset its connection. An `unwrap()` on both ends, which is as much as `ssl` can say,
+makes a connection here one or two percent slower.
+"""
 
 from __future__ import annotations
 
