@@ -106,6 +106,20 @@ def test_a_byte_at_a_time(record_by_record: bool, pki: Pki) -> None:
         pytest.fail("nothing came")
 
 
+@pytest.mark.parametrize("version", ["0000", "0200", "0304", "9999", "ffff"])
+@pytest.mark.parametrize("record_by_record", [True, False])
+def test_the_version_of_a_record_is_ignored(record_by_record: bool, version: str, pki: Pki) -> None:
+    """RFC 9846 section 5.1. A record of whatever version has an end to wait for, and none beyond it."""
+    pair = Pair(pki, record_by_record=record_by_record)
+    with pytest.raises(WantRead):
+        pair.client.handshake()
+    pair.below.outgoing.data[1:3] = bytes.fromhex(version)
+    with pytest.raises(WantRead):
+        pair.server.handshake()
+    pair.below.incoming.data[1:3] = bytes.fromhex(version)
+    pair.shake_hands()
+
+
 def test_no_more_is_taken_than_one_record(pair: Pair) -> None:
     pair.client.write(memoryview(b"one"))
     length = len(pair.below.outgoing.data)

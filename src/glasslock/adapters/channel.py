@@ -376,9 +376,10 @@ class Channel:
 def _end_of_record(data: bytes) -> int:
     """How long the record is that begins so, as far as can be said: its header, until that is there.
 
-    Whatever cannot be TLS has no body to wait for: it goes to the engine at once, which says what it is.
+    Whatever cannot be TLS has no body to wait for: it goes to the engine at once, which says what it is. The version
+    does not make it one or the other: it "MUST be ignored for all purposes" (RFC 9846 section 5.1).
     """
-    if len(data) < HEADER_LENGTH or not 20 <= data[0] <= 23 or data[1] != 3:
+    if len(data) < HEADER_LENGTH or not 20 <= data[0] <= 23:
         return HEADER_LENGTH
     length = data[3] << 8 | data[4]
     return HEADER_LENGTH + length if length <= _MAX_RECORD else HEADER_LENGTH
