@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import pickle
 import ssl
+import weakref
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from glasslock.adapters import EngineCertificateError, EngineEOFError, EngineError, SSLContext
+from glasslock.adapters import EngineCertificateError, EngineEOFError, EngineError, SSLContext, create_default_context
 
 from .conftest import Makers, Pki
 from .wire import End, Wire
@@ -324,3 +334,89 @@ def test_hostile_bytes_end_in_ssl_errors(
         end.incoming.write_eof()
         with contextlib.suppress(ssl.SSLError):
             end.tls.read(100)
+
+
+def _finished(wire: Wire) -> None:
+    wire.shake_hands()
+    wire.say()
+
+
+def _refused(wire: Wire) -> None:
+    with contextlib.suppress(ssl.SSLError):
+        wire.shake_hands()
+
+
+def _cut_off(wire: Wire) -> None:
+    wire.shake_hands()
+    for end in (wire.client, wire.server):
+        end.incoming.write_eof()
+        with pytest.raises(ssl.SSLEOFError):
+            end.tls.read(100)
+
+
+def _ragged_end(wire: Wire) -> None:
+    wire.client.tls.context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    wire.shake_hands()
+    wire.client.incoming.write_eof()
+    assert wire.client.tls.read(100) == b""
+
+
+@pytest.mark.parametrize(
+    ("story", "name"), [(_finished, "localhost"), (_refused, "other.test"), (_cut_off, "localhost")]
+)
+def test_no_connection_waits_for_the_garbage_collector(
+    story: Callable[[Wire], None], name: str, client_context: SSLContext, server_context: SSLContext
+) -> None:
+    _require_gone_at_once(Wire(client_context, server_context, name), story)
+
+
+@pytest.mark.skipif(not hasattr(ssl, "OP_IGNORE_UNEXPECTED_EOF"), reason="this OpenSSL does not name the option")
+def test_no_ragged_end_waits_for_the_garbage_collector(ours: Wire) -> None:
+    wire = Wire(ours.client.tls.context, ours.server.tls.context)
+    _require_gone_at_once(wire, _ragged_end)
+
+
+def _require_gone_at_once(wire: Wire, story: Callable[[Wire], None]) -> None:
+    """Nothing may hold an engine but its SSLObject: a cycle would keep it, and the socket, until a collection."""
+    engines = [weakref.ref(end.tls._sslobj) for end in (wire.client, wire.server)]
+    gc.disable()
+    try:
+        story(wire)
+        vars(wire).clear()
+        assert [engine() for engine in engines] == [None, None]
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "number"), [("localhost", "Hostname mismatch", 62), ("127.0.0.1", "IP address mismatch", 64)]
+)
+def test_a_common_name_does_not_count_as_a_name(name: str, words: str, number: int, tmp_path: Path) -> None:
+    certificate, key = _self_signed(name)
+    (tmp_path / "both.pem").write_bytes(certificate + key)
+    client = create_default_context(cafile=tmp_path / "both.pem")
+    server = create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(tmp_path / "both.pem")
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        Wire(client, server, name).shake_hands()
+    assert caught.value.verify_code == number
+    assert caught.value.verify_message == f"{words}, certificate is not valid for '{name}'."
+
+
+def _self_signed(common_name: str) -> tuple[bytes, bytes]:
+    """A certificate without alternative names, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(30))
+    pem = builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
+    return pem, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def test_a_peer_that_goes_on_without_tls(ours: Wire) -> None:
+    ours.shake_hands()
+    ours.say()
+    ours.client.incoming.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(EngineError, match="wrong version number") as caught:
+        ours.client.tls.read(100)
+    assert caught.value.reason == "WRONG_VERSION_NUMBER"

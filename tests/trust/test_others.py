@@ -138,6 +138,11 @@ def test_without_alternative_names_python_still_takes_the_common_name() -> None:
     assert "mismatch" in check([leaf, intermediate], [root], "example.org")
 
 
+def test_a_common_name_is_never_an_address() -> None:
+    leaf, intermediate, root = chain(pki.leaf("127.0.0.1", names=None))
+    assert "IP address mismatch" in check([leaf, intermediate], [root], "127.0.0.1")
+
+
 def test_signatures() -> None:
     leaf, intermediate, root = chain()
     assert check([pki.broken_signature(leaf), intermediate], [root]) == "certificate signature failure"

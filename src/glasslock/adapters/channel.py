@@ -23,6 +23,7 @@ from ..errors import ConfigurationError, TLSError
 from ..tls import Connection, ServerConnection
 from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .buffers import Buffers
+from .failures import forget_frames
 from .inbox import Inbox
 from .transports import SocketTransport, time_is_up
 
@@ -262,8 +263,8 @@ class Channel:
                     count = connection.decrypt_into(received, buffer)
                 else:
                     data = connection.decrypt(bytes(received))
-            except TLSError:
-                pass  # it stays in `failure`
+            except TLSError as error:  # it stays in `failure`
+                forget_frames(error)
             events = connection.take_events()
             if events:
                 self.inbox.sort(events)

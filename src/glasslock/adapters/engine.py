@@ -28,7 +28,7 @@ from ..trace import PathTried, TraceRecord
 from . import names
 from .blocking import both
 from .channel import Channel, Transport, WantRead, WantWrite
-from .failures import refused, ssl_error, want_read, want_write
+from .failures import forget_frames, refused, ssl_error, want_read, want_write
 from .peercert import PeerCertificate, decode
 from .recorder import TraceRecorder
 from .settings import Settings, client_config, server_config
@@ -55,7 +55,9 @@ def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable
             except OSError:
                 raise  # the socket's own, or one that is right already
             except Exception as error:
-                if not isinstance(error, GlasslockError):
+                if isinstance(error, GlasslockError):
+                    forget_frames(error)
+                else:
                     self.abandon(error)
                 if isinstance(self._transport, BufferTransport):
                     self.last_words = self._transport.unsent()
@@ -179,10 +181,11 @@ class Engine:
             if not data and length:
                 _refuse_if_both_closed(channel)
             return data
-        except ConnectionTruncated:
-            if self._may_end_raggedly(channel):
-                return b""
-            raise
+        except ConnectionTruncated as end:
+            if not self._may_end_raggedly(channel):
+                raise
+            forget_frames(end)
+            return b""
 
     @_operation("read")
     def _read_into(self, room: memoryview) -> int:
@@ -192,10 +195,11 @@ class Engine:
             if not count and room:
                 _refuse_if_both_closed(channel)
             return count
-        except ConnectionTruncated:
-            if self._may_end_raggedly(channel):
-                return 0
-            raise
+        except ConnectionTruncated as end:
+            if not self._may_end_raggedly(channel):
+                raise
+            forget_frames(end)
+            return 0
 
     def _may_end_raggedly(self, channel: Channel) -> bool:
         return channel.connection.handshake_done and bool(self._context.options & _IGNORE_UNEXPECTED_EOF)
@@ -413,7 +417,7 @@ class Engine:
             observer = both(observer, settings.observer_for(self.owner))
         settings.count_connection(self.server_side)
         if self.server_side:
-            self._server_config = server_config(self._context, settings, observer, self._choose_credential)
+            self._server_config = server_config(self._context, settings, observer, _weakly(self._choose_credential))
             return ServerConnection(self._server_config)
         config = client_config(self._context, settings, observer)
         session = self._session.session if self._session is not None else None
@@ -469,6 +473,19 @@ class Engine:
 
 
 _IGNORE_UNEXPECTED_EOF = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
+
+def _weakly(
+    choose: Callable[[ClientHelloInfo], Credential | None],
+) -> Callable[[ClientHelloInfo], Credential | None]:
+    """The same method, without holding the engine that holds the configuration it goes into."""
+    method = weakref.WeakMethod(choose)
+
+    def choose_weakly(hello: ClientHelloInfo) -> Credential | None:
+        alive = method()
+        return alive(hello) if alive is not None else None
+
+    return choose_weakly
 
 
 def _refuse_if_both_closed(channel: Channel) -> None:

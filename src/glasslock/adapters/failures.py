@@ -19,6 +19,7 @@ from ..errors import (
     TLSError,
 )
 from ..registry import AlertDescription, name_of
+from ..trust.kinds import Kind
 
 
 class EngineError(ssl.SSLError, GlasslockError):
@@ -66,6 +67,19 @@ def ssl_error(error: Exception) -> EngineError:
     else:
         reason = "INTERNAL_ERROR"
     return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, _phrase(reason), error)
+
+
+def forget_frames(error: BaseException) -> None:
+    """An error that a connection keeps would keep all frames it went through, and with them the socket, in a circle.
+
+    A mistake of our own keeps them: they are all there is to find it by.
+    """
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen and getattr(link, "code", "") != "internal":
+        seen.add(id(link))
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
 
 
 def refused(reason: str, explanation: str) -> EngineError:
@@ -146,6 +160,8 @@ def _openssl_words(error: CertificateRefused) -> str:
     _, found, words = said.get("Python", "").partition("certificate verify failed: ")
     if found:
         return words
+    if getattr(error.evidence, "kind", None) is Kind.WRONG_NAME:  # but for a common name, which OpenSSL can count
+        return f"Hostname mismatch, certificate is not valid for '{getattr(error.evidence, 'host', '')}'."
     return "certificate revoked" if error.code == "revoked" else "certificate rejected"
 
 
@@ -155,6 +171,9 @@ def _openssl_words(error: CertificateRefused) -> str:
 _REASONS = {
     "plain-http": "WRONG_VERSION_NUMBER",
     "not-tls": "WRONG_VERSION_NUMBER",
+    "unknown-record-type": "WRONG_VERSION_NUMBER",  # most often a peer that goes on without TLS
+    "record-version": "WRONG_VERSION_NUMBER",
+    "plaintext-record": "BAD_RECORD_TYPE",
     "bad-record-mac": "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
     "unsupported-version": "UNSUPPORTED_PROTOCOL",
     "no-common-suite": "NO_SHARED_CIPHER",

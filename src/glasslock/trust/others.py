@@ -8,7 +8,7 @@ visitor through, that is said too.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .checks import Finding
 from .kinds import Kind
@@ -37,12 +37,11 @@ class Refusal:
 
 def others_say(refusal: Refusal) -> tuple[tuple[str, str], ...]:
     """One (program, text) for each of them."""
-    openssl = _openssl(refusal)
     return (
         ("Chrome", _chrome(refusal)),
         ("Firefox", _firefox(refusal)),
-        ("curl", _curl(openssl, refusal)),
-        ("Python", _python(openssl, refusal)),
+        ("curl", _curl(_openssl(refusal), refusal)),
+        ("Python", _python(refusal)),
     )
 
 
@@ -240,7 +239,10 @@ def _curl(openssl: str | None, refusal: Refusal) -> str:
     return f"curl: (60) SSL certificate problem: {openssl}"
 
 
-def _python(openssl: str | None, refusal: Refusal) -> str:
+def _python(refusal: Refusal) -> str:
+    if refusal.name is not None and refusal.name.address is not None:
+        refusal = replace(refusal, common_name_fits=False)  # OpenSSL takes it for a host name only, curl for both
+    openssl = _openssl(refusal)
     if openssl is None:
         return FINE
     if not openssl and refusal.name is not None:
