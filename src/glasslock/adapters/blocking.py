@@ -132,7 +132,7 @@ class Stream:
             failure = connection.failure
             if failure is not None and failure.alert is not None:
                 self._discard(until_end=True, seconds=LINGER)
-            else:
+            elif not connection.peer_closed:  # which has nothing more to send that could be left unread
                 self._discard(seconds=seconds if tickets_expected else 0)
 
     def _discard(self, *, until_end: bool = False, seconds: float) -> None:
