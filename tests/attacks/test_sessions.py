@@ -33,6 +33,7 @@ from ..tls.test_early_data import World
 from .middle import BOTH, TLS_1_2, TLS_1_3, messages, records
 
 A = AlertDescription
+DAY = 24 * 3600  # seconds
 
 
 def sides(version: int, **server: Any) -> tuple[ClientConfig, ServerConfig]:
@@ -241,6 +242,32 @@ def test_a_session_ends_on_both_sides(version: int, age: int, alive: bool) -> No
     assert pair(client, server, session=good).done().server.agreed.resumed is alive
     hoarded = replace(good, lifetime=7 * 24 * 3600)  # by a client that does not care
     assert pair(client, server, session=hoarded).done().server.agreed.resumed is alive
+
+
+@pytest.mark.parametrize("version", BOTH)
+@pytest.mark.parametrize("forgetful", [None, Side.CLIENT, Side.SERVER])
+def test_a_session_ends_however_often_it_is_renewed(version: int, forgetful: Side | None) -> None:
+    """Each resumption brings a new ticket for the old session. Each side ends it, also if the other would not."""
+    clock = Clock()
+    client = client_config(versions=(version,), clock=clock)
+    keys = TicketKeys(b"s" * 32, clock=clock)
+    server = server_config(versions=(version,), clock=clock, ticket_keys=keys, ticket_lifetime=DAY)
+    latest, began = session(version, client, server), clock.now
+    for day in range(1, 10):
+        clock.now = began + day * (DAY - 1)
+        connected = pair(client, server, session=latest).done()
+        assert connected.server.agreed.resumed is connected.client.agreed.resumed is (day <= 7)
+        if day > 7:
+            break
+        latest = connected.tickets()[0]
+        if forgetful is not Side.SERVER:
+            assert latest.lifetime == min(DAY, began + 7 * DAY - clock.now)
+        if forgetful is Side.CLIENT:
+            latest = replace(latest, began_at=0.0, lifetime=7 * DAY)
+        elif forgetful is Side.SERVER:
+            # It seals the ticket anew, as of a session that began just now.
+            content = TicketContent.parse(keys.open(latest.ticket) or b"")
+            latest = replace(latest, ticket=keys.seal(replace(content, began_at=0).encode()), lifetime=DAY)
 
 
 # --- tracking -------------------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ from .keys.key_schedule import EXTERNAL_BINDER, IMPORTED_BINDER
 from .keys.suites import SUITES_13
 
 MAX_TICKET_LIFETIME = 7 * 24 * 3600  # seconds
+# Seconds from the handshake with certificates to the last one that resumes it, however often the session is renewed on
+# the way (RFC 9846 section 4.7.1, at its end): in TLS 1.2 all of them have the same main secret.
+MAX_SESSION_AGE = MAX_TICKET_LIFETIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,7 @@ class Session:
     server_name: str | None = None
     alpn: str | None = None
     issued_at: float = 0.0  # seconds since the Unix epoch, by the holder's clock
+    began_at: float = 0.0  # when the first handshake of the session was; 0: the ticket is from that one
     lifetime: int = 0  # seconds
     age_add: int = 0
     max_early_data: int = 0  # bytes
@@ -52,7 +56,8 @@ class Session:
 
     def is_fresh(self, now: float) -> bool:
         """Whether the ticket may still be offered."""
-        return 0 <= now - self.issued_at < min(self.lifetime, MAX_TICKET_LIFETIME)
+        alive = 0 <= now - self.issued_at < min(self.lifetime, MAX_TICKET_LIFETIME)
+        return alive and now - (self.began_at or self.issued_at) < MAX_SESSION_AGE
 
     def to_json(self) -> str:
         """The session as text; keep it as safe as a private key."""

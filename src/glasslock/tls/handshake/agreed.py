@@ -27,6 +27,7 @@ class Agreed:
     peer_sct_list: bytes | None = field(default=None, repr=False)
     credential: Credential | None = None  # the one of ours that the peer was shown
     resumed: bool = False
+    session_began_at: float = 0.0  # if resumed: when the session's first handshake was, in seconds since the Unix epoch
     retried: bool = False
     ech_accepted: bool = False  # the hello that counts was encrypted (RFC 9849)
     external_psk: bytes | None = None  # its identity

@@ -184,6 +184,7 @@ def resume(hs: Handshake, config: ClientConfig, offer: Offer, hello: ServerHello
             "RFC 7627 section 5.3",
         )
     agreed.resumed = True
+    agreed.session_began_at = session.began_at or session.issued_at
     agreed.peer_chain = session.peer_chain
     agreed.peer_certificate_type = session.peer_certificate_type
     agreed.peer_ocsp_response = session.peer_ocsp_response
@@ -375,6 +376,7 @@ def keep_session(hs: Handshake, secrets: Secrets12, ticket: NewSessionTicket12 |
         server_name=agreed.server_name,
         alpn=agreed.alpn,
         issued_at=hs.now(),
+        began_at=agreed.session_began_at,
         # Zero leaves the lifetime to us (RFC 5077 section 3.3).
         lifetime=min(lifetime or 7200, MAX_TICKET_LIFETIME),
         extended_main_secret=True,

@@ -284,6 +284,7 @@ def inherit(hs: Handshake, psk: OfferedPsk) -> None:
     """In a resumption the server is who it was: the chain of the first handshake still counts."""
     agreed = hs.agreed
     if psk.session is not None:
+        agreed.session_began_at = psk.session.began_at or psk.session.issued_at
         agreed.peer_chain = psk.session.peer_chain
         agreed.peer_certificate_type = psk.session.peer_certificate_type
         agreed.peer_ocsp_response = psk.session.peer_ocsp_response

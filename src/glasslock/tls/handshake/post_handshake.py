@@ -143,6 +143,7 @@ def accept_ticket(hs: Handshake, message: NewSessionTicket) -> None:
         server_name=agreed.server_name,
         alpn=agreed.alpn,
         issued_at=hs.now(),
+        began_at=agreed.session_began_at,
         lifetime=message.lifetime,
         age_add=message.age_add,
         max_early_data=max_early_data,

@@ -16,7 +16,7 @@ from ..wire.extensions import OfferedPsks
 from .client_wishes import ClientWishes
 from .context import Handshake, illegal, missing
 from .keys13 import key_schedule
-from .tickets import TicketContent
+from .tickets import TicketContent, is_too_old
 
 
 @dataclass(slots=True)
@@ -123,8 +123,7 @@ def _why_not(hs: Handshake, config: ServerConfig, ticket: TicketContent, suite: 
         return "the ticket's hash does not go with the cipher suite"
     if ticket.cipher_suite not in wishes.hello.cipher_suites:
         return "the ticket's cipher suite is not offered any more"
-    age = hs.now() - ticket.issued_at / 1000
-    if not -config.early_data_window <= age < config.ticket_lifetime:
+    if is_too_old(hs, config, ticket):
         return "the ticket is too old"
     if ticket.server_name != (wishes.server_name or ""):
         return "the ticket was given out under another name"
@@ -151,6 +150,7 @@ def _inherit(hs: Handshake, psk: KnownPsk) -> None:
     agreed = hs.agreed
     agreed.resumed = True
     if psk.ticket is not None:
+        agreed.session_began_at = psk.ticket.session_began_at
         agreed.peer_chain = psk.ticket.client_chain
         agreed.peer_certificate_type = psk.ticket.client_certificate_type
         agreed.own_certificate_type = psk.ticket.server_certificate_type

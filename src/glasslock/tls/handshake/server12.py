@@ -60,7 +60,7 @@ from .completion import complete
 from .context import Handshake, HandshakeScript, Question, Script, Wait, illegal
 from .keys12 import Secrets12, check_signature12, key_suits, schemes_of_tls12, sign12, tell_exchange
 from .peer_key import PeerKey, RawPeerKey, peer_key
-from .tickets import TicketContent
+from .tickets import TicketContent, is_too_old, lifetime_of_ticket
 
 _E = members(ExtensionType)
 
@@ -238,7 +238,7 @@ def why_not(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: 
         return "the session's cipher suite is not offered any more"
     if session.server_name != (wishes.server_name or ""):
         return "the session was made under another name"
-    if not -config.early_data_window <= hs.now() - session.issued_at / 1000 < config.ticket_lifetime:
+    if is_too_old(hs, config, session):
         return "the session is too old"
     if config.require_client_certificate and not session.client_chain:
         return "the session lacks the client certificate that is required"
@@ -259,6 +259,7 @@ def resume(hs: Handshake, config: ServerConfig, wishes: ClientWishes, session: T
     agreed = hs.agreed
     agreed.resumed = True
     agreed.cipher_suite = session.cipher_suite
+    agreed.session_began_at = session.session_began_at
     agreed.peer_chain = session.client_chain
     agreed.peer_certificate_type = session.client_certificate_type
     agreed.own_certificate_type = session.server_certificate_type
@@ -432,6 +433,7 @@ def session_content(hs: Handshake, wishes: ClientWishes, secrets: Secrets12) -> 
         cipher_suite=hs.agreed.cipher_suite,
         psk=secrets.main,
         issued_at=int(hs.now() * 1000),
+        began_at=int(hs.agreed.session_began_at),
         age_add=0,
         max_early_data=0,
         server_name=wishes.server_name or "",
@@ -451,7 +453,7 @@ def send_ticket(hs: Handshake, config: ServerConfig, wishes: ClientWishes, secre
         raise ConfigurationError("no ticket keys")
     content = session_content(hs, wishes, secrets).encode()
     ticket = config.ticket_keys.seal(content) if len(content) < 0xF000 else b""
-    hs.send(NewSessionTicket12(config.ticket_lifetime, ticket))
+    hs.send(NewSessionTicket12(lifetime_of_ticket(hs, config), ticket))
 
 
 def after_handshake(hs: Handshake, config: ServerConfig) -> Script:

@@ -9,6 +9,7 @@ from ...registry import CertificateType, ExtensionType
 from ..config import ServerConfig
 from ..keys.key_schedule import resumption_psk
 from ..keys.suites import SUITES_13
+from ..session import MAX_SESSION_AGE
 from ..wire.codec import Reader, u8, u32, vector8, vector24
 from ..wire.messages import Extensions, NewSessionTicket
 from .client_wishes import ClientWishes
@@ -34,6 +35,12 @@ class TicketContent:
     client_signature_scheme: int = 0
     extended_main_secret: bool = True
     group: int = 0  # TLS 1.2: of the handshake that made the session
+    began_at: int = 0  # when that was, in seconds since the Unix epoch; 0: it gave out this ticket
+
+    @property
+    def session_began_at(self) -> float:
+        """When the handshake was that the session goes back to, in seconds since the Unix epoch."""
+        return self.began_at or self.issued_at / 1000
 
     def encode(self) -> bytes:
         """Filled up with zeros to a multiple of 128 bytes: a ticket's length would tell the length of the name."""
@@ -43,6 +50,7 @@ class TicketContent:
                     self.version,
                     self.cipher_suite,
                     self.issued_at,
+                    min(self.began_at, 0xFFFFFFFF),
                     self.age_add,
                     self.max_early_data,
                     self.client_certificate_type,
@@ -63,7 +71,7 @@ class TicketContent:
     def parse(cls, data: bytes) -> TicketContent:
         reader = Reader(data, "our own ticket")
         fixed = reader.fields(_FIXED)
-        version, suite, issued_at, age_add, early, client_type, server_type, scheme, extended, group = fixed
+        version, suite, issued_at, began_at, age_add, early, client_type, server_type, scheme, extended, group = fixed
         psk = reader.vector8()
         server_name, alpn = reader.vector8().decode("ascii"), reader.vector8().decode("latin-1")
         certificates = Reader(reader.vector24(), "our own ticket")
@@ -75,6 +83,7 @@ class TicketContent:
             cipher_suite=suite,
             psk=psk,
             issued_at=issued_at,
+            began_at=began_at,
             age_add=age_add,
             max_early_data=early,
             server_name=server_name,
@@ -88,10 +97,26 @@ class TicketContent:
         )
 
 
-# version, cipher_suite, issued_at, age_add, max_early_data, both certificate types, signature scheme, RFC 7627, group
-_FIXED = Struct(">HHQIIBBH?H")
+# version, cipher_suite, issued_at, began_at, age_add, max_early_data, both certificate types, signature scheme,
+# RFC 7627, group
+_FIXED = Struct(">HHQIIIBBH?H")
 
 MAX_TICKETS = 8  # that a client can have for the asking
+
+
+def is_too_old(hs: Handshake, config: ServerConfig, ticket: TicketContent) -> bool:
+    """Whether the ticket, or the handshake that it goes back to, is too long ago (or in the future)."""
+    now = hs.now()
+    fresh = -config.early_data_window <= now - ticket.issued_at / 1000 < config.ticket_lifetime
+    return not fresh or now - ticket.session_began_at >= MAX_SESSION_AGE
+
+
+def lifetime_of_ticket(hs: Handshake, config: ServerConfig) -> int:
+    """Seconds: no longer than the session may last altogether, nor 0, which has a meaning of its own."""
+    began = hs.agreed.session_began_at
+    if not began:
+        return config.ticket_lifetime
+    return max(1, min(config.ticket_lifetime, int(began + MAX_SESSION_AGE - hs.now())))
 
 
 def wanted_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> int:
@@ -117,6 +142,7 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
             cipher_suite=hs.agreed.cipher_suite,
             psk=resumption_psk(hash_, hs.resumption_secret, nonce),
             issued_at=int(hs.now() * 1000),
+            began_at=int(hs.agreed.session_began_at),
             age_add=age_add,
             max_early_data=config.max_early_data,
             server_name=wishes.server_name or "",
@@ -134,6 +160,6 @@ def send_tickets(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> N
         if config.grease:
             extensions[Grease.drawn(config.random).extensions[0]] = b""
         ticket = config.ticket_keys.seal(content)
-        tickets.append(NewSessionTicket(config.ticket_lifetime, age_add, nonce, ticket, extensions))
+        tickets.append(NewSessionTicket(lifetime_of_ticket(hs, config), age_add, nonce, ticket, extensions))
     if tickets:
         hs.send_at_once(*tickets)
