@@ -450,3 +450,19 @@ def test_a_record_in_pieces(
             except ssl.SSLWantReadError:
                 continue
         answer.result(PATIENCE)
+
+
+def test_an_error_holds_no_part_of_the_buffer(
+    sockets: Ends, client_context: SSLContext, server_context: SSLContext, background: Submit
+) -> None:
+    """A bytearray cannot grow while somebody holds a view of it, and programs keep errors."""
+    client, server = _shake_hands(sockets, client_context, server_context, background)
+    with client:
+        server.close()
+        data, room = bytearray(10 << 20), bytearray(100)
+        with pytest.raises((ConnectionError, ssl.SSLError)) as _sending:
+            client.send(data)
+        with pytest.raises((ConnectionError, ssl.SSLError)) as _receiving:
+            client._sslobj.read(50, room)
+        data.append(0)
+        room.append(0)

@@ -41,13 +41,13 @@ def everything(sock: socket.socket) -> bytes:
 
 def test_during_the_handshake(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        sock.sendall(b"SSH-2.0-OpenSSH_9.9\r\n")
         assert everything(sock) == UNEXPECTED_MESSAGE
 
 
 def test_with_much_that_nobody_reads_any_more(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.port), PATIENCE) as sock:
-        sock.sendall(b"GET / HTTP/1.1\r\n" + b"X-Filler: " + bytes(1 << 17))
+        sock.sendall(b"SSH-2.0-OpenSSH_9.9\r\n" + bytes(1 << 17))
         assert everything(sock) == UNEXPECTED_MESSAGE
 
 

@@ -296,7 +296,7 @@ credential = Credential.from_pem(open({str(chain)!r}, "rb").read(), open({str(ke
 with serving(app, credentials=[credential]) as site:
     before = {{*sys.modules}}
     with socket.create_connection(("127.0.0.1", site.port)) as sock:
-        sock.sendall(b"GET / HTTP/1.1\\r\\n\\r\\n")
+        sock.sendall(b"SSH-2.0-OpenSSH_9.9\\r\\n")
         assert sock.recv(100)
     print(*(name for name in {{*sys.modules}} - before if name.startswith("glasslock")))
 """

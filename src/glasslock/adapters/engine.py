@@ -166,7 +166,8 @@ class Engine:
         with memoryview(buffer) as view, view.cast("B") as room:
             if room.readonly:
                 raise TypeError("read-write bytes-like object expected")
-            return self._read_into(room[:length] if 0 < length < len(room) else room)
+            with room[:length] if 0 < length < len(room) else room as wanted:
+                return self._read_into(wanted)
 
     def write(self, data: Any) -> int:
         """Encrypts bytes and returns how many: all of them, unless the socket does not block."""
@@ -210,9 +211,9 @@ class Engine:
         channel = self._channel or self._begin()
         written, self._written = self._written, 0
         try:
-            written += channel.write(data[written:])
+            written += _write_rest(channel, data, written)
             while written < len(data) and self._transport.timeout() != 0:
-                written += channel.write(data[written:])
+                written += _write_rest(channel, data, written)
         except (TimeoutError, WantWrite):
             self._written = written
             raise
@@ -486,6 +487,14 @@ def _weakly(
         return alive(hello) if alive is not None else None
 
     return choose_weakly
+
+
+def _write_rest(channel: Channel, data: memoryview, start: int) -> int:
+    """An error would hold a part of the data that is not let go of, and a bytearray that is held cannot grow."""
+    if not start:
+        return channel.write(data)
+    with data[start:] as rest:
+        return channel.write(rest)
 
 
 def _refuse_if_both_closed(channel: Channel) -> None:

@@ -88,9 +88,13 @@ def refused(reason: str, explanation: str) -> EngineError:
 
 
 def bad_pem(error: ConfigurationError) -> EngineError:
-    """A certificate or key file that cannot be read; what does not fit together has another reason."""
-    reason = "KEY_VALUES_MISMATCH" if "does not belong" in str(error) else "PEM_LIB"
-    return _filled(EngineError, ssl.SSL_ERROR_SSL, reason, "PEM lib" if reason == "PEM_LIB" else _phrase(reason), error)
+    """A certificate or key file that cannot be read, for which `ssl` has no reason, or that does not fit the other."""
+    if "does not belong" in str(error):
+        return _filled(EngineError, _MISMATCH, "KEY_VALUES_MISMATCH", "key values mismatch", error, library="X509")
+    return _filled(EngineError, ssl.SSL_ERROR_SSL, None, "PEM lib", error)
+
+
+_MISMATCH = 116  # X509_R_KEY_VALUES_MISMATCH
 
 
 _T = TypeVar("_T", bound=ssl.SSLError)
@@ -106,11 +110,14 @@ def _bare(error: _T) -> _T:
 _E = TypeVar("_E", bound=EngineError)
 
 
-def _filled(kind: type[_E], number: int, reason: str, phrase: str, error: Exception) -> _E:
+def _filled(
+    kind: type[_E], number: int, reason: str | None, phrase: str, error: Exception, *, library: str = "SSL"
+) -> _E:
     explanation = str(error) if isinstance(error, GlasslockError) else repr(error)
-    filled = kind(number, f"[SSL: {reason}] {phrase}: {explanation}")
-    filled.library = "SSL"
-    filled.reason = reason
+    origin = f"{library}: {reason}" if reason else library
+    filled = kind(number, f"[{origin}] {phrase}: {explanation}")
+    filled.library = library
+    filled.reason = reason  # type: ignore[assignment] # typeshed knows no error without one
     filled.explanation = explanation
     if isinstance(error, TLSError):
         filled.code, filled.rule, filled.alert = error.code, error.rule, error.alert

@@ -352,13 +352,18 @@ def check_beginning(buffer: Received) -> None:
         return
     for method in (b"GET ", b"POST ", b"HEAD ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE "):
         if start.startswith(method) or (len(start) >= 4 and method.startswith(start)):
-            raise unexpected("http-request", "the peer sent an HTTP request without TLS")
+            raise _plain_http("http-request", "the peer sent an HTTP request without TLS")
     if start.startswith(b"CONNE"):
-        raise unexpected("https-proxy-request", "the peer sent an HTTP CONNECT request, as to a proxy")
+        raise _plain_http("https-proxy-request", "the peer sent an HTTP CONNECT request, as to a proxy")
     if start.startswith(b"HTTP/"):
-        raise unexpected("plain-http", "the peer answered in plain HTTP: this port does not speak TLS")
+        raise _plain_http("plain-http", "the peer answered in plain HTTP: this port does not speak TLS")
     if len(start) >= HEADER_LENGTH:
         raise unexpected("not-tls", f"the peer does not speak TLS: it begins with {start!r}")
+
+
+def _plain_http(code: str, message: str) -> PeerMisbehaved:
+    """Without an alert, which the peer could not read: the program may still answer it in plain HTTP."""
+    return PeerMisbehaved(None, code, message, "RFC 9846 section 5")
 
 
 def _empty_fragment() -> PeerMisbehaved:
