@@ -110,8 +110,13 @@ class Channel:
         """At least one byte and at most `limit`; b"" once the peer has said close_notify."""
         if limit <= 0:
             return b""
-        chunks = self._next_chunks(limit)
-        return bytes(chunks[0]) if len(chunks) == 1 else b"".join(chunks)
+        deadline = self._deadline()
+        with self._reader:
+            data = self._next_data(deadline)
+            if 0 < len(data) <= limit:
+                return data
+            self.inbox.add(data)
+            return b"".join(self.inbox.take(limit))
 
     def read_into(self, buffer: memoryview) -> int:
         """The same into a writable buffer of bytes; returns how many. Much data is best read with 256 KiB of room."""
@@ -121,10 +126,12 @@ class Channel:
             count = self._decrypt_into(buffer, self._transport)
             if count or self.inbox.empty:
                 return count
-        count = 0
-        for chunk in self._next_chunks(len(buffer)):
-            buffer[count : count + len(chunk)] = chunk
-            count += len(chunk)
+        deadline, count = self._deadline(), 0
+        with self._reader:
+            self.inbox.add(self._next_data(deadline))
+            for chunk in self.inbox.take(len(buffer)):
+                buffer[count : count + len(chunk)] = chunk
+                count += len(chunk)
         return count
 
     def write(self, data: memoryview) -> int:
@@ -144,7 +151,7 @@ class Channel:
                 self._committed = self._encrypt(data if self._whole_writes else data[:WRITE_CHUNK])
             elif self._committed > len(data):
                 raise ConfigurationError("a write that was cut short must be repeated with the same data")
-            self._flush(deadline)
+            self._send_unsent(deadline)
             taken, self._committed = self._committed, 0
             if taken == len(data) and self._wire_out is not None:
                 WIRE.give_back(self._wire_out)
@@ -191,18 +198,16 @@ class Channel:
 
     # --- in
 
-    def _next_chunks(self, limit: int) -> list[memoryview]:
-        """What is there of decrypted data, at most `limit` bytes; nothing after close_notify."""
-        deadline = self._deadline()
-        with self._reader:
+    def _next_data(self, deadline: float | None) -> bytes:
+        """Data that just came; none if there is some in the inbox, or after close_notify."""
+        connection, inbox, data = self.connection, self.inbox, b""
+        if not connection.handshake_done:
             self._handshake(deadline)
-            while self.inbox.empty:
-                if self.connection.peer_closed:
-                    return []
-                self._raise_failure()
-                self._pull(deadline)
-                self._flush_in_passing(deadline)
-            return self.inbox.take(limit)
+        while inbox.empty and not data and not connection.peer_closed:
+            self._raise_failure()
+            data = self._pull_data(deadline)
+            self._flush_in_passing(deadline)
+        return data
 
     def _decrypt_into(self, buffer: memoryview, transport: SocketTransport) -> int:
         """Decrypts what comes off the wire right into the user's buffer; 0 at the end, or if data came before."""
@@ -222,7 +227,7 @@ class Channel:
                 except OSError as problem:
                     self._tell_end(problem)
                     raise
-                count = self._take_in(memoryview(wire)[:received], buffer)
+                count = self._take_into(memoryview(wire)[:received], buffer)
                 WIRE.give_back(wire)
                 self._flush_in_passing(deadline)
                 if count:
@@ -248,31 +253,49 @@ class Channel:
             raise failure
 
     def _pull(self, deadline: float | None) -> None:
+        """Takes from the wire once; data goes to the inbox."""
+        self.inbox.add(self._pull_data(deadline))
+
+    def _pull_data(self, deadline: float | None) -> bytes:
         """Takes from the wire once, and hands it to the engine, which remembers what was wrong with it."""
         received = self._receive_record(deadline) if self._record_by_record else self._receive(READ_AHEAD, deadline)
-        self._take_in(received)
-
-    def _take_in(self, received: bytes | memoryview, buffer: memoryview | None = None) -> int:
-        """Data goes to `buffer`, or else to the inbox; how many bytes went to the buffer."""
-        connection, data, count = self.connection, b"", 0
+        connection, data = self.connection, b""
         with self._state:
             try:
-                if not received:
-                    connection.receive_eof()
-                elif buffer is not None and isinstance(received, memoryview):
-                    count = connection.decrypt_into(received, buffer)
+                if received:
+                    data = connection.decrypt(received)
                 else:
-                    data = connection.decrypt(bytes(received))
+                    connection.receive_eof()
             except TLSError as error:  # it stays in `failure`
                 forget_frames(error)
-            events = connection.take_events()
-            if events:
-                self.inbox.sort(events)
-            if data:
+            self._sort_events()
+            if data and not self.inbox.empty:  # early data, which came before it
                 self.inbox.add(data)
+                data = b""
+        if connection.failure is not None:
+            self._say_why()
+        return data
+
+    def _take_into(self, received: memoryview, buffer: memoryview) -> int:
+        """The same for what was received already; data goes to `buffer`, and this is how much it was."""
+        connection, count = self.connection, 0
+        with self._state:
+            try:
+                if received:
+                    count = connection.decrypt_into(received, buffer)
+                else:
+                    connection.receive_eof()
+            except TLSError as error:
+                forget_frames(error)
+            self._sort_events()
         if connection.failure is not None:
             self._say_why()
         return count
+
+    def _sort_events(self) -> None:
+        events = self.connection.take_events()
+        if events:
+            self.inbox.sort(events)
 
     def hear_why(self) -> None:
         """A peer that takes no more may have said why before: looks at what is there."""
@@ -334,6 +357,9 @@ class Channel:
             data = self.connection.data_to_send()
             if data:
                 self._unsent.append(memoryview(data))
+        self._send_unsent(deadline, wait=wait)
+
+    def _send_unsent(self, deadline: float | None, *, wait: bool = True) -> None:
         while self._unsent:  # again after a send: another thread may have left something to us meanwhile
             if not self._wire.acquire(blocking=False) and not (wait and self._wait_for_wire(deadline)):
                 return
@@ -363,6 +389,8 @@ class Channel:
         """A reader sends what it can without waiting for a writer, nor for the wire."""
         if self.connection.failure is not None:
             return  # why has been said
+        if not (self._unsent or self.connection.has_data_to_send):
+            return
         try:
             self._flush(deadline, wait=False)
         except OSError:

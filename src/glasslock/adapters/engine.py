@@ -7,7 +7,6 @@ in every way that other code looks at, and yet every byte on the wire is ours.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import ssl
 import sys
@@ -15,7 +14,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from cryptography import x509
 
@@ -37,36 +36,6 @@ from .transports import BorrowedSocket, BufferTransport
 P = ParamSpec("P")
 R = TypeVar("R")
 E = TypeVar("E", bound="Engine")
-
-
-def _operation(name: str) -> Callable[[Callable[Concatenate[E, P], R]], Callable[Concatenate[E, P], R]]:
-    """Whatever goes wrong in an operation leaves it as `ssl` would raise it: event loops wait for nothing else."""
-
-    def decorate(method: Callable[Concatenate[E, P], R]) -> Callable[Concatenate[E, P], R]:
-        def operate(self: E, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return method(self, *args, **kwargs)
-            except WantRead:
-                raise want_read() from None
-            except WantWrite:
-                raise want_write() from None
-            except TimeoutError:
-                raise TimeoutError(f"The {name} operation timed out") from None
-            except OSError:
-                raise  # the socket's own, or one that is right already
-            except Exception as error:
-                if isinstance(error, GlasslockError):
-                    forget_frames(error)
-                else:
-                    self.abandon(error)
-                if isinstance(self._transport, BufferTransport):
-                    self.last_words = self._transport.unsent()
-                raise ssl_error(error) from error
-
-        functools.update_wrapper(operate, method)
-        return operate
-
-    return decorate
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -146,16 +115,19 @@ class Engine:
         if session is not None:
             self.session = session
 
-    # --- operations
+    # --- operations: whatever goes wrong leaves them as `ssl` would raise it, for event loops wait for nothing else
 
-    @_operation("handshake")
     def do_handshake(self) -> None:
         """Agrees on keys; does nothing if that is done."""
-        channel = self._begin()
-        done = channel.connection.handshake_done
-        channel.handshake()
-        if not done:
-            self._after_handshake(channel.connection)
+        try:
+            channel = self._begin()
+            done = channel.connection.handshake_done
+            channel.handshake()
+            if not done:
+                self._after_handshake(channel.connection)
+        except Exception as error:
+            self._translate(error, "handshake")
+            raise
 
     def read(self, length: int = 1024, buffer: Any = None) -> bytes | int:
         """At most `length` decrypted bytes, or how many were put into `buffer`; none once the peer has closed."""
@@ -174,65 +146,76 @@ class Engine:
         with memoryview(data) as view, view.cast("B") as flat:
             return self._write(flat)
 
-    @_operation("read")
     def _read(self, length: int) -> bytes:
-        channel = self._channel or self._begin()
         try:
+            channel = self._channel or self._begin()
             data = channel.read(length)
             if not data and length:
                 _refuse_if_both_closed(channel)
             return data
-        except ConnectionTruncated as end:
-            if not self._may_end_raggedly(channel):
-                raise
-            forget_frames(end)
-            return b""
+        except Exception as error:
+            if self._is_ragged_end(error):
+                return b""
+            self._translate(error, "read")
+            raise
 
-    @_operation("read")
     def _read_into(self, room: memoryview) -> int:
-        channel = self._channel or self._begin()
         try:
+            channel = self._channel or self._begin()
             count = channel.read_into(room)
             if not count and room:
                 _refuse_if_both_closed(channel)
             return count
-        except ConnectionTruncated as end:
-            if not self._may_end_raggedly(channel):
-                raise
-            forget_frames(end)
-            return 0
+        except Exception as error:
+            if self._is_ragged_end(error):
+                return 0
+            self._translate(error, "read")
+            raise
 
-    def _may_end_raggedly(self, channel: Channel) -> bool:
-        return channel.connection.handshake_done and bool(self._context.options & _IGNORE_UNEXPECTED_EOF)
+    def _is_ragged_end(self, error: Exception) -> bool:
+        """Whether this is an end without close_notify that the context's options let pass for one with it."""
+        if not isinstance(error, ConnectionTruncated) or self._channel is None:
+            return False
+        forget_frames(error)
+        return self._channel.connection.handshake_done and bool(self._context.options & _IGNORE_UNEXPECTED_EOF)
 
-    @_operation("write")
     def _write(self, data: memoryview) -> int:
         """As OpenSSL does: where it may block, all of it. After a timeout the same data goes on where it was."""
-        channel = self._channel or self._begin()
         written, self._written = self._written, 0
         try:
+            channel = self._channel or self._begin()
             written += _write_rest(channel, data, written)
             while written < len(data) and self._transport.timeout() != 0:
                 written += _write_rest(channel, data, written)
-        except (TimeoutError, WantWrite):
-            self._written = written
+            return written
+        except Exception as error:
+            if isinstance(error, (TimeoutError, WantWrite)):
+                self._written = written
+            self._translate(error, "write")
             raise
-        return written
 
-    @_operation("shutdown")
     def shutdown(self) -> Any:
         """Says close_notify and, if so set, waits for the peer's; returns the socket, if there is one."""
-        if self._channel is not None:
-            if self._settings.await_close_notify:
-                self._channel.shutdown()
-            else:
-                self._channel.close()
-        return self._transport.socket if isinstance(self._transport, BorrowedSocket) else None
+        try:
+            if self._channel is not None:
+                if self._settings.await_close_notify:
+                    self._channel.shutdown()
+                else:
+                    self._channel.close()
+            return self._transport.socket if isinstance(self._transport, BorrowedSocket) else None
+        except Exception as error:
+            self._translate(error, "shutdown")
+            raise
 
-    @_operation("handshake")
     def verify_client_post_handshake(self) -> None:
         """Asks the client for its certificate now (TLS 1.3)."""
-        channel = self._begin()
+        try:
+            self._ask_for_certificate(self._begin())
+        except Exception as error:
+            self._translate(error, "handshake")
+            raise
+
+    def _ask_for_certificate(self, channel: Channel) -> None:
         connection = channel.connection
         if not isinstance(connection, ServerConnection):
             raise refused("NOT_SERVER", "only a server asks for a client's certificate")
@@ -241,6 +224,24 @@ class Engine:
         if connection.handshake_done and not connection.may_request_client_certificate:
             raise refused("EXTENSION_NOT_RECEIVED", "the client did not offer post_handshake_auth, or used a key alone")
         channel.request_client_certificate()
+
+    def _translate(self, error: Exception, operation: str) -> None:
+        """Raises what `ssl` would; returns if the error is one of the socket's own, or right already."""
+        if isinstance(error, WantRead):
+            raise want_read() from None
+        if isinstance(error, WantWrite):
+            raise want_write() from None
+        if isinstance(error, TimeoutError):
+            raise TimeoutError(f"The {operation} operation timed out") from None
+        if isinstance(error, OSError):
+            return
+        if isinstance(error, GlasslockError):
+            forget_frames(error)
+        else:
+            self.abandon(error)
+        if isinstance(self._transport, BufferTransport):
+            self.last_words = self._transport.unsent()
+        raise ssl_error(error) from error
 
     def pending(self) -> int:
         """Decrypted bytes that can be read at once."""

@@ -120,18 +120,19 @@ class BorrowedSocket:
 
     def recv(self, limit: int, deadline: float | None) -> bytes:  # noqa: ARG002 - the socket has its own limit
         try:
-            return bytes(self._recv(self.socket, limit))
+            return bytes(self._recv(self._sock() or self.socket, limit))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
     def send(self, data: memoryview, deadline: float | None) -> int:  # noqa: ARG002
         try:
-            return int(self._send(self.socket, data))
+            return int(self._send(self._sock() or self.socket, data))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
     def timeout(self) -> float | None:
-        timeout: float | None = self.socket.gettimeout()
+        sock = self._sock() or self.socket
+        timeout: float | None = sock.gettimeout()
         return timeout
 
 

@@ -398,6 +398,11 @@ class Connection(ShortWay):
         """Everything that has to go to the peer now."""
         return self._writer.data_to_send()
 
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether anything has to go to the peer now."""
+        return self._writer.queued
+
     def close(self) -> None:
         """Says close_notify: we send nothing more, but may still receive (RFC 9846 section 6.1)."""
         if self._sent_close or self._failure is not None:
