@@ -59,6 +59,22 @@ async def _echo(site: Site, pki: Pki) -> None:
             await stream.send(data)
 
 
+def test_neither_side_waits_with_small_writes(pki: Pki) -> None:
+    async def scene() -> tuple[int, int]:
+        async with Site() as site:
+            served = asyncio.create_task(_accept(site, pki))
+            async with await open_stream("localhost", site.port, pki.client()) as client, await served as server:
+                ends = client.socket, server.socket
+                ours, theirs = (end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for end in ends)
+                return ours, theirs
+
+    assert all(run(scene()))
+
+
+async def _accept(site: Site, pki: Pki) -> AsyncStream:
+    return await accept_stream(await site.accept(), pki.credential)
+
+
 def test_what_was_sent_arrives_even_if_the_sender_never_read_its_tickets(pki: Pki) -> None:
     async def scene() -> int:
         async with Site() as site:

@@ -59,6 +59,17 @@ def test_a_credential_is_config_enough(listener: socket.socket, pki: Pki, backgr
     assert answer.result(PATIENCE) == b"to an address"
 
 
+def test_neither_side_waits_with_small_writes(listener: socket.socket, pki: Pki, background: Submit) -> None:
+    def serve() -> int:
+        with accept(listener.accept()[0], pki.credential) as stream:
+            return stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    answer = background(serve)
+    with connect("localhost", listener.getsockname()[1], pki.client()) as stream:
+        assert stream.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert answer.result(PATIENCE)
+
+
 def test_what_was_sent_arrives_even_if_the_sender_never_read_its_tickets(
     listener: socket.socket, pki: Pki, background: Submit
 ) -> None:

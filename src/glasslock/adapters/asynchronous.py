@@ -24,7 +24,7 @@ from .blocking import DEFAULT_TIMEOUT, LINGER, MOST_DISCARDED, both
 from .channel import READ_AHEAD, SMALL, WIRE, WRITE_CHUNK
 from .inbox import Inbox
 from .recorder import TraceRecorder
-from .transports import time_is_up
+from .transports import send_without_delay, time_is_up
 
 
 class AsyncStream:
@@ -227,6 +227,7 @@ async def accept_stream(
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
         config = config.observed_by(both(config.observer, recorder))
+    send_without_delay(sock)
     return await _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

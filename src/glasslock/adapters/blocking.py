@@ -25,7 +25,7 @@ from ..trace import Observer, TraceRecord
 from ..trust import ServerCertificateVerifier, TrustStore
 from .channel import Channel
 from .recorder import TraceRecorder
-from .transports import SocketTransport, time_is_up
+from .transports import SocketTransport, send_without_delay, time_is_up
 
 DEFAULT_TIMEOUT = 30.0  # seconds that a single operation may take
 LINGER = 0.2  # seconds that a refused peer has to read why
@@ -210,6 +210,7 @@ def accept(
     recorder = TraceRecorder() if keep_trace else None
     if recorder is not None:
         config = config.observed_by(both(config.observer, recorder))
+    send_without_delay(sock)
     return _shake_hands(sock, ServerConnection(config), timeout, recorder)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _socket
+import contextlib
 import errno
 import select
 import selectors
@@ -36,6 +37,14 @@ def _wait(sock: socket.socket, event: int, deadline: float | None) -> None:
         ready = bool(poll.poll(None if remaining is None else remaining * 1000))  # which rounds up
     if not ready:
         raise TimeoutError
+
+
+def send_without_delay(sock: socket.socket) -> None:
+    """Small writes go out at once: Nagle's algorithm (RFC 896) would hold an answer back until the ticket before it is
+    acknowledged.
+    """
+    with contextlib.suppress(OSError):  # not a TCP socket
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class SocketTransport:
