@@ -401,6 +401,14 @@ def test_a_common_name_does_not_count_as_a_name(name: str, words: str, number: i
         Wire(client, server, name).shake_hands()
     assert caught.value.verify_code == number
     assert caught.value.verify_message == f"{words}, certificate is not valid for '{name}'."
+    client.check_hostname = False
+    Wire(client, server, name).shake_hands()
+
+
+def test_a_host_that_can_have_no_name(client_context: SSLContext, server_context: SSLContext) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError) as caught:
+        Wire(client_context, server_context, "a_b").shake_hands()
+    assert caught.value.verify_message == "Hostname mismatch, certificate is not valid for 'a_b'."
 
 
 def _self_signed(common_name: str) -> tuple[bytes, bytes]:

@@ -79,6 +79,12 @@ class TestServer:
             Kind.WRONG_PURPOSE
         )
 
+    @pytest.mark.parametrize("strict", [False, True])
+    def test_where_any_name_will_do_none_has_to_be_there(self, strict: bool) -> None:
+        nameless = pki.chain(pki.leaf(names=None))
+        pki.verifier(nameless.root, policy=Policy(dangerous_any_name=True, strict=strict)).verify(nameless.sent, None)
+        assert refused(pki.verifier(nameless.root), nameless.sent, "example.com").kind is Kind.WRONG_NAME
+
     def test_no_certificate(self) -> None:
         verdict = refused(pki.verifier(GOOD.root), [], "example.com")
         assert verdict.kind is Kind.INVALID

@@ -165,9 +165,10 @@ def _openssl_words(error: CertificateRefused) -> str:
     """What Python with OpenSSL would have said, if it would have refused at all."""
     said: dict[str, str] = dict(getattr(error.evidence, "others_say", ()))
     _, found, words = said.get("Python", "").partition("certificate verify failed: ")
-    if found:
+    if found and words:
         return words
-    if getattr(error.evidence, "kind", None) is Kind.WRONG_NAME:  # but for a common name, which OpenSSL can count
+    # a common name, which OpenSSL can count; or a host that can have no name
+    if getattr(error.evidence, "kind", None) is Kind.WRONG_NAME:
         return f"Hostname mismatch, certificate is not valid for '{getattr(error.evidence, 'host', '')}'."
     return "certificate revoked" if error.code == "revoked" else "certificate rejected"
 

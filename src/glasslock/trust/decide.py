@@ -95,7 +95,9 @@ def _verified_path(received: Received, leaf: x509.Certificate, situation: Situat
     if store is None:
         raise Refused("the trust store is empty")
     trusted_leaf = situation.store.holds(received.chain[0])
-    for_cas, for_leaf = extension_policies(situation.purpose, strict=policy.strict, trusted_leaf=trusted_leaf)
+    for_cas, for_leaf = extension_policies(
+        situation.purpose, strict=policy.strict, trusted_leaf=trusted_leaf, any_name=situation.name is None
+    )
     builder = (
         PolicyBuilder()
         .store(store)

@@ -54,9 +54,10 @@ DEFAULT_POLICY = Policy()
 
 
 @functools.cache
-def extension_policies(purpose: Purpose, *, strict: bool, trusted_leaf: bool) -> ExtensionPolicies:
+def extension_policies(purpose: Purpose, *, strict: bool, trusted_leaf: bool, any_name: bool) -> ExtensionPolicies:
     """Say to pyca which extensions must, may and must not be there.
 
+    `any_name`: no name is compared, so none has to be there.
     `trusted_leaf`: the leaf itself is in the trust store, so it may also be a CA certificate, as those that
     `openssl req -x509` makes are, and need not say which key signed it.
     """
@@ -74,7 +75,7 @@ def extension_policies(purpose: Purpose, *, strict: bool, trusted_leaf: bool) ->
     if trusted_leaf or not strict:
         leaf = leaf.may_be_present(x509.KeyUsage, Criticality.AGNOSTIC, None)
         leaf = leaf.may_be_present(x509.AuthorityKeyIdentifier, marked, None)
-    if purpose is Purpose.CLIENT:
+    if any_name:
         leaf = leaf.may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
     elif not strict:
         leaf = leaf.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)

@@ -105,7 +105,7 @@ def leaf_lapses(place: Place) -> list[str]:
     if usage is not None and usage.value.key_cert_sign and not place.is_anchor:
         lapses.append("has a key that may sign certificates, though it is no CA")
     names = certificate.find(x509.SubjectAlternativeName)
-    if names is not None and place.situation.server:
+    if names is not None and place.situation.server and place.situation.name is not None:  # else nobody reads them
         empty = certificate.fields.subject == EMPTY_NAME
         if empty and not names.critical:
             lapses.append("has an empty subject, and names that are not marked critical")

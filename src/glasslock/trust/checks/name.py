@@ -33,10 +33,10 @@ def check_name(place: Place) -> CheckRan | None:
     )
     if situation.name_problem:
         return question.failed(Kind.WRONG_NAME, situation.name_problem)
-    if found is None:
-        return question.failed(Kind.WRONG_NAME, "says of no name that it is for it (no subject alternative names)")
     if wanted is None:
         return question.skipped("the caller compares names itself")
+    if found is None:
+        return question.failed(Kind.WRONG_NAME, "says of no name that it is for it (no subject alternative names)")
     match = matching_name(leaf.names, wanted)
     if match is None:
         hint = name_hint(leaf, wanted)
