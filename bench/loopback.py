@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Callable
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 from typing import Any
@@ -22,34 +23,48 @@ from .work import WORK, Loopback
 
 BULK = 256  # MiB
 CONNECTIONS = 200
+MESSAGES = 10_000
 
 
 def sample(peer: str, _role: str, work_name: str, identity: Identity) -> dict[str, float]:
-    """Seconds for a MiB, or for a new connection with one byte of data."""
+    """Seconds for a MiB, for a new connection with one byte of data, or for a message there and back."""
     work = WORK[work_name]
     if not isinstance(work, Loopback):
         raise TypeError(f"{work_name} is not measured over TCP")
     module = importlib.import_module(f".doors.{MODULES[work.door, peer]}", __package__)
     door = module.Door(identity)
-    connections, size, per = (1, BULK << 20, BULK) if work.bulk else (CONNECTIONS, 1, CONNECTIONS)
+    visit, serve, per = _work(door, work.what)
     reader, writer = os.pipe()
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
-        child = in_child(lambda: os.write(writer, json.dumps(_serve(door, listener, connections)).encode()))
+        child = in_child(lambda: os.write(writer, json.dumps(_serve(serve, listener)).encode()))
         os.close(writer)
         address = listener.getsockname()[:2]
-        door.visit(address, 1)
+        visit(address, 1)
         cpu, start = _cpu(), perf_counter()
-        door.visit(address, size, connections)
+        visit(address, per)
         client = _cpu() - cpu
         server = said_by(child, reader)
     seconds = perf_counter() - start
     return {"value": seconds / per, "client": client / per, "server": server / per}
 
 
-def _serve(door: Any, listener: socket.socket, connections: int) -> float:
-    door.serve(listener, 1)
+def _work(door: Any, what: str) -> tuple[Callable[[Any, int], None], Callable[[socket.socket, int], None], int]:
+    """What the client does so often, what the server does meanwhile, and how often that is."""
+    if what == "bulk":
+        return (
+            lambda address, times: door.visit(address, times << 20),
+            lambda listener, _: door.serve(listener, 1),
+            BULK,
+        )
+    if what == "talk":
+        return door.talk, lambda listener, _: door.echo(listener), MESSAGES
+    return lambda address, times: door.visit(address, 1, times), door.serve, CONNECTIONS
+
+
+def _serve(serve: Callable[[socket.socket, int], None], listener: socket.socket) -> float:
+    serve(listener, 1)
     cpu = _cpu()
-    door.serve(listener, connections)
+    serve(listener, CONNECTIONS)
     return _cpu() - cpu
 
 

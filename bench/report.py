@@ -45,7 +45,7 @@ def throughput(work: AnyWork, pairs: Pairs) -> str:
     """In words, where bytes are what counts."""
     if isinstance(work, Bulk):
         return _megabytes(work.size / pairs.peer())
-    if isinstance(work, Loopback) and work.bulk:
+    if isinstance(work, Loopback) and work.what == "bulk":
         return _megabytes((1 << 20) / pairs.peer())
     return ""
 

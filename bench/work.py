@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from .peers import BASELINE, MODULES, PLAIN, Options
 
@@ -60,10 +61,10 @@ class Threads(Work):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loopback(Work):
-    """Client and server in two processes, over TCP, through a `door`: `bulk`, or new connections."""
+    """Client and server in two processes, over TCP, through a `door`."""
 
     door: str
-    bulk: bool
+    what: Literal["bulk", "connect", "talk"]  # much data, new connections, small messages there and back
     module: str = "loopback"
 
 
@@ -116,10 +117,14 @@ WORK: dict[str, AnyWork] = {
     "pingpong": PingPong(title="100 bytes there and back", goal=1.00, peers=EVERYBODY),
     "threads-full": Threads(title="full handshake, in two threads at once"),
     "threads-bulk": Threads(title="bulk, 16 KiB a write, in two threads at once", size=1 << 14),
-    "bulk-blocking": Loopback(title="TCP, bulk, blocking", goal=TWICE_IN_THREE, door="blocking", bulk=True),
-    "bulk-asyncio": Loopback(title="TCP, bulk, asyncio", door="asyncio", bulk=True),
-    "connect-blocking": Loopback(title="TCP, new connection, blocking", door="blocking", bulk=False),
-    "connect-asyncio": Loopback(title="TCP, new connection, asyncio", door="asyncio", bulk=False),
+    "bulk-blocking": Loopback(title="TCP, bulk, blocking", goal=TWICE_IN_THREE, door="blocking", what="bulk"),
+    "bulk-dropin": Loopback(title="TCP, bulk, in place of ssl", door="drop-in", what="bulk"),
+    "bulk-asyncio": Loopback(title="TCP, bulk, asyncio", door="asyncio", what="bulk"),
+    "talk-blocking": Loopback(title="TCP, 100 bytes there and back, blocking", door="blocking", what="talk"),
+    "talk-dropin": Loopback(title="TCP, 100 bytes there and back, in place of ssl", door="drop-in", what="talk"),
+    "connect-blocking": Loopback(title="TCP, new connection, blocking", door="blocking", what="connect"),
+    "connect-dropin": Loopback(title="TCP, new connection, in place of ssl", door="drop-in", what="connect"),
+    "connect-asyncio": Loopback(title="TCP, new connection, asyncio", door="asyncio", what="connect"),
     "idle10": Idle(title="TCP, new connection beside 10 idle ones", open=10, rounds=3),
     "idle1000": Idle(title="the same beside 1,000", open=1000, rounds=3),
     "idle10000": Idle(title="the same beside 10,000", open=10_000, rounds=2),

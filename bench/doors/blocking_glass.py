@@ -7,7 +7,7 @@ import socket
 from glasslock.adapters.blocking import accept, connect
 
 from ..identity import SERVER_NAME, Identity
-from ..peers import PLAIN
+from ..peers import PLAIN, REQUEST
 from ..peers.glass import configs
 from . import CHUNK, READ
 
@@ -26,6 +26,20 @@ class Door:
             with accept(accepted, self.server) as stream:
                 while stream.recv_into(buffer):
                     pass
+
+    def echo(self, listener: socket.socket) -> None:
+        """Gives back what one visitor sends."""
+        accepted, _address = listener.accept()
+        with accept(accepted, self.server) as stream:
+            while data := stream.recv():
+                stream.send(data)
+
+    def talk(self, address: tuple[str, int], times: int) -> None:
+        """One connection with so many small messages, each of which comes back."""
+        with connect(*address, self.client, server_name=SERVER_NAME) as stream:
+            for _ in range(times):
+                stream.send(REQUEST)
+                stream.recv()
 
     def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
         """So many connections with `size` bytes each, one after the other."""

@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from ..identity import SERVER_NAME, Identity
-from ..peers import PLAIN
+from ..peers import PLAIN, REQUEST
 from ..peers.stdlib import contexts
 from . import CHUNK, READ
 
@@ -30,6 +30,21 @@ class Door:
             with self.server.wrap_socket(accepted, server_side=True) as stream:
                 while stream.recv_into(buffer):
                     pass
+
+    def echo(self, listener: socket.socket) -> None:
+        """Gives back what one visitor sends."""
+        accepted, _address = listener.accept()
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.server.wrap_socket(accepted, server_side=True) as stream:
+            while data := stream.recv(READ):
+                stream.sendall(data)
+
+    def talk(self, address: tuple[str, int], times: int) -> None:
+        """One connection with so many small messages, each of which comes back."""
+        with self._connect(address) as stream:
+            for _ in range(times):
+                stream.sendall(REQUEST)
+                stream.recv(READ)
 
     def visit(self, address: tuple[str, int], size: int, times: int = 1) -> None:
         """So many connections with `size` bytes each, one after the other."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from glasslock.adapters import Stream, connect
+from glasslock.adapters import SSLContext, Stream, connect
 from glasslock.adapters.asynchronous import open_stream
 from glasslock.errors import ConnectionTruncated
 from glasslock.tls import ServerConfig, ServerConnection
@@ -88,6 +88,35 @@ def test_all_of_it_arrives(
         server = SlowServer(listener, pki.server(tickets=2), late_tickets=late_tickets)
         answer = background(server.serve)
         door(listener.getsockname()[1], pki, server.closing)
+        assert answer.result(PATIENCE) == LAST
+
+
+def test_a_socket_of_ssls_shape_that_never_read_ends_in_peace(
+    client_context: SSLContext, server_context: SSLContext, background: Submit
+) -> None:
+    """It says no close_notify, as those of `ssl`; but its end is an end, and no reset that throws data away."""
+
+    def serve() -> bytes:
+        with server.accept()[0] as sock:
+            sock.settimeout(PATIENCE)
+            assert agreed.wait(PATIENCE)
+            time.sleep(LONG_AFTER)
+            return b"".join(iter(lambda: sock.recv(5000), b""))
+
+    agreed = threading.Event()
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 14)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    with server_context.wrap_socket(listener, server_side=True) as server:
+        server.settimeout(PATIENCE)
+        answer = background(serve)
+        plain = socket.create_connection(server.getsockname(), timeout=PATIENCE)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        with client_context.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(LAST)
+            time.sleep(LONG_AFTER)  # the tickets arrive, and nobody reads them
+            agreed.set()
         assert answer.result(PATIENCE) == LAST
 
 

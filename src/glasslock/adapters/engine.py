@@ -115,6 +115,17 @@ class Engine:
         if session is not None:
             self.session = session
 
+    def __del__(self) -> None:
+        """The owner lets go of its engine right before it closes the socket. A client may do that without having read
+        the server's tickets; then the system would reset the connection, and what was sent last could be lost
+        (RFC 9293 section 3.10.4).
+        """
+        channel: Channel | None = getattr(self, "_channel", None)
+        if channel is None or channel.closed or not isinstance(self._transport, BorrowedSocket):
+            return
+        if channel.connection.tickets_expected:
+            self._transport.discard()
+
     # --- operations: whatever goes wrong leaves them as `ssl` would raise it, for event loops wait for nothing else
 
     def do_handshake(self) -> None:

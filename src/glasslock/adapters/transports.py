@@ -21,6 +21,10 @@ if _poll is not None:
     _TO_READ, _TO_WRITE = select.POLLIN, select.POLLOUT
 
 
+_DO_NOT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has no such thing
+_MOST_TICKETS = 1 << 16  # bytes
+
+
 def _wait(sock: socket.socket, event: int, deadline: float | None) -> None:
     """Until the socket is ready; TimeoutError if it is not when the deadline has passed."""
     remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
@@ -138,6 +142,13 @@ class BorrowedSocket:
             return int(self._send(self._sock() or self.socket, data))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
+
+    def discard(self) -> None:
+        """Takes what is there, without waiting and for nobody; only off a socket that is really one."""
+        sock = self._sock()
+        if isinstance(sock, socket.socket) and _DO_NOT_WAIT:
+            with contextlib.suppress(OSError):
+                _socket.socket.recv(sock, _MOST_TICKETS, _DO_NOT_WAIT)
 
     def timeout(self) -> float | None:
         sock = self._sock() or self.socket
