@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
+import time
 from collections import deque
+from collections.abc import Iterator
 
 import pytest
 
 from glasslock.adapters.channel import Channel, WantRead, WantWrite
+from glasslock.adapters.transports import SocketTransport
 from glasslock.errors import ConfigurationError, ConnectionTruncated, TLSError
 from glasslock.tls import ClientConnection, ServerConnection
 
@@ -173,6 +177,50 @@ def test_a_reader_does_not_wait_for_the_wire(pair: Pair) -> None:
     pair.below.room = None
     pair.client.write(memoryview(b"answer"))
     assert pair.server.read(100) == b"answer"
+
+
+@pytest.fixture
+def full(pki: Pki) -> Iterator[tuple[Channel, Channel, int]]:
+    """Both ends over sockets. So many dots are under way to the server, for the last of which there is no room yet."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least that there can be
+        client = Channel(ClientConnection(pki.client(), "localhost"), SocketTransport(ours, PATIENCE))
+        server = Channel(ServerConnection(pki.server(tickets=0)), SocketTransport(theirs, PATIENCE))
+        answering = threading.Thread(target=server.handshake)
+        answering.start()
+        client.handshake()
+        answering.join()
+        dots = 0
+        while not client._unsent:
+            record = client.connection.encrypt(b".")
+            dots += 1
+            try:
+                assert ours.send(record) == len(record)
+            except BlockingIOError:
+                client._unsent.append(memoryview(record))
+        yield client, server, dots
+
+
+def test_a_reader_does_not_wait_for_a_peer_that_does_not_read(full: tuple[Channel, Channel, int]) -> None:
+    """Two that did would wait for each other for ever: each to be read, and neither reading."""
+    client, server, _ = full
+    server.write(memoryview(b"data"))
+    started = time.monotonic()
+    assert client.read(100) == b"data"
+    assert time.monotonic() - started < PATIENCE / 2
+
+
+def test_a_reader_sends_what_it_could_not_while_it_waits(
+    full: tuple[Channel, Channel, int], background: Submit
+) -> None:
+    """There may be no writer to do it, and nothing more to read before the peer has it."""
+    client, server, dots = full
+    reading = background(client.read, 100)
+    while dots:
+        dots -= len(server.read(dots))
+    server.write(memoryview(b"answer"))
+    assert reading.result(PATIENCE) == b"answer"
 
 
 def test_a_key_update_is_answered_in_order_while_another_thread_writes(pair: Pair, background: Submit) -> None:

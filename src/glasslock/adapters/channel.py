@@ -25,7 +25,7 @@ from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .buffers import Buffers
 from .failures import forget_frames
 from .inbox import Inbox
-from .transports import SocketTransport, time_is_up
+from .transports import AT_ONCE, SocketTransport, time_is_up
 
 RECORD = 1 << 14  # bytes of data that one record holds at most
 WRITE_CHUNK = 8 * RECORD  # bytes that one write on a socket encrypts at most
@@ -173,7 +173,7 @@ class Channel:
                     )
                 self._raise_failure()
                 self._pull(deadline)
-                self._flush_in_passing(deadline)
+                self._flush_in_passing()
 
     def close(self) -> None:
         """Says close_notify, and does not wait."""
@@ -206,7 +206,7 @@ class Channel:
         while inbox.empty and not data and not connection.peer_closed:
             self._raise_failure()
             data = self._pull_data(deadline)
-            self._flush_in_passing(deadline)
+            self._flush_in_passing()
         return data
 
     def _decrypt_into(self, buffer: memoryview, transport: SocketTransport) -> int:
@@ -216,6 +216,8 @@ class Channel:
             self._handshake(deadline)
             while self.inbox.empty and not self.connection.peer_closed:
                 self._raise_failure()
+                if self._unsent:
+                    self._flush_while_waiting(deadline)
                 if transport.dry:
                     transport.wait_to_read(deadline)
                 wire = WIRE.borrow()
@@ -229,7 +231,7 @@ class Channel:
                     raise
                 count = self._take_into(memoryview(wire)[:received], buffer)
                 WIRE.give_back(wire)
-                self._flush_in_passing(deadline)
+                self._flush_in_passing()
                 if count:
                     return count
         return 0
@@ -306,6 +308,8 @@ class Channel:
 
     def _receive(self, limit: int, deadline: float | None) -> bytes:
         try:
+            if self._unsent:
+                self._flush_while_waiting(deadline)
             return self._transport.recv(limit, deadline)
         except BlockingIOError:
             raise WantRead from None
@@ -352,7 +356,10 @@ class Channel:
         return time.monotonic() + timeout if timeout else None
 
     def _flush(self, deadline: float | None, *, wait: bool = True) -> None:
-        """Puts on the wire what the engine has made. With `wait=False` it is left to whoever is at it already."""
+        """Puts on the wire what the engine has made.
+
+        With `wait=False` it is left to whoever is at it already, and no more is sent than there is room for.
+        """
         with self._state:
             data = self.connection.data_to_send()
             if data:
@@ -364,7 +371,7 @@ class Channel:
             if not self._wire.acquire(blocking=False) and not (wait and self._wait_for_wire(deadline)):
                 return
             try:
-                self._send(deadline)
+                self._send(deadline if wait else AT_ONCE)
             finally:
                 self._wire.release()
 
@@ -385,16 +392,24 @@ class Channel:
             else:
                 unsent[0] = unsent[0][sent:]
 
-    def _flush_in_passing(self, deadline: float | None) -> None:
-        """A reader sends what it can without waiting for a writer, nor for the wire."""
+    def _flush_in_passing(self) -> None:
+        """A reader sends what it can, and waits neither for a writer nor for the peer, who may wait for us to read."""
         if self.connection.failure is not None:
             return  # why has been said
         if not (self._unsent or self.connection.has_data_to_send):
             return
         try:
-            self._flush(deadline, wait=False)
+            self._flush(AT_ONCE, wait=False)
         except OSError:
             return  # what could not be sent is still queued, for the next writer to learn
+
+    def _flush_while_waiting(self, deadline: float | None) -> None:
+        """A reader that left something unsent, and to nobody, sends it while there is nothing to read."""
+        transport = self._transport
+        while self._unsent and isinstance(transport, SocketTransport) and not self._wire.locked():
+            if not transport.wait_to_write(deadline):
+                return
+            self._flush_in_passing()
 
     def _say_why(self) -> None:
         """The alert goes out if it can; that it cannot is not what went wrong."""

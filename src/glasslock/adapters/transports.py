@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import contextlib
 import errno
+import math
 import select
 import selectors
 import socket
@@ -19,14 +20,14 @@ _poll = getattr(select, "poll", None)
 _TO_READ, _TO_WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 if _poll is not None:
     _TO_READ, _TO_WRITE = select.POLLIN, select.POLLOUT
-
-
 _DO_NOT_WAIT = getattr(socket, "MSG_DONTWAIT", 0)  # Windows has no such thing
 _MOST_TICKETS = 1 << 16  # bytes
 
+AT_ONCE = -math.inf  # a deadline that leaves no time to wait
 
-def _wait(sock: socket.socket, event: int, deadline: float | None) -> None:
-    """Until the socket is ready; TimeoutError if it is not when the deadline has passed."""
+
+def _wait(sock: socket.socket, event: int, deadline: float | None) -> int:
+    """Until the socket is ready, and for what; TimeoutError if it is not when the deadline has passed."""
     remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
     descriptor = sock.fileno()
     if descriptor < 0:
@@ -34,13 +35,14 @@ def _wait(sock: socket.socket, event: int, deadline: float | None) -> None:
     if _poll is None:
         with selectors.SelectSelector() as selector:
             selector.register(descriptor, event)
-            ready = bool(selector.select(remaining))
+            ready = selector.select(remaining)
     else:
         poll = _poll()
         poll.register(descriptor, event)
-        ready = bool(poll.poll(None if remaining is None else remaining * 1000))  # which rounds up
+        ready = poll.poll(None if remaining is None else remaining * 1000)  # which rounds up
     if not ready:
         raise TimeoutError
+    return int(ready[0][1])
 
 
 def send_without_delay(sock: socket.socket) -> None:
@@ -90,6 +92,10 @@ class SocketTransport:
         _wait(self.socket, _TO_READ, deadline)
         self.dry = False
 
+    def wait_to_write(self, deadline: float | None) -> bool:
+        """Until there is room for something, unless there is something to read before: then False."""
+        return _wait(self.socket, _TO_READ | _TO_WRITE, deadline) == _TO_WRITE
+
     def send(self, data: memoryview, deadline: float | None) -> int:
         while True:
             try:
@@ -120,7 +126,7 @@ class BorrowedSocket:
 
     def __init__(self, sock: Any, *, below: bool) -> None:
         kind = _socket.socket if below else type(sock)
-        self._recv, self._send = kind.recv, kind.send
+        self._recv, self._send, self._below = kind.recv, kind.send, below
         self._sock: Callable[[], Any] = weakref.ref(sock) if below else lambda: sock
 
     @property
@@ -137,9 +143,13 @@ class BorrowedSocket:
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
-    def send(self, data: memoryview, deadline: float | None) -> int:  # noqa: ARG002
+    def send(self, data: memoryview, deadline: float | None) -> int:
+        sock = self._sock() or self.socket
         try:
-            return int(self._send(self._sock() or self.socket, data))
+            if deadline == AT_ONCE and self._below:  # not waiting is the only thing that its own limit cannot say
+                _wait(sock, _TO_WRITE, deadline)
+                return int(self._send(sock, data, _DO_NOT_WAIT))
+            return int(self._send(sock, data))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
