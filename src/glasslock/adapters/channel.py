@@ -25,7 +25,7 @@ from ..tls.protection import HEADER_LENGTH, OVERHEAD_13
 from .buffers import Buffers
 from .failures import forget_frames
 from .inbox import Inbox
-from .transports import AT_ONCE, SocketTransport, time_is_up
+from .transports import AT_ONCE, BorrowedSocket, SocketTransport, time_is_up
 
 RECORD = 1 << 14  # bytes of data that one record holds at most
 WRITE_CHUNK = 8 * RECORD  # bytes that one write on a socket encrypts at most
@@ -124,6 +124,10 @@ class Channel:
             return 0
         if len(buffer) > 2 * RECORD and isinstance(self._transport, SocketTransport):
             count = self._decrypt_into(buffer, self._transport)
+            if count or self.inbox.empty:
+                return count
+        elif len(buffer) > 2 * RECORD and isinstance(self._transport, BorrowedSocket):
+            count = self._decrypt_record_into(buffer, self._transport)
             if count or self.inbox.empty:
                 return count
         deadline, count = self._deadline(), 0
@@ -236,6 +240,43 @@ class Channel:
                     return count
         return 0
 
+    def _decrypt_record_into(self, buffer: memoryview, transport: BorrowedSocket) -> int:
+        """The same for one record, no more of which is taken off the wire than there is."""
+        deadline, count = self._deadline(), 0
+        with self._reader:
+            self._handshake(deadline)
+            while not count and self.inbox.empty and not self.connection.peer_closed:
+                self._raise_failure()
+                if self._receive_header(deadline):
+                    count = self._take_record_into(buffer, transport, deadline)
+                else:
+                    self._take_into(memoryview(b""), buffer)
+                self._flush_in_passing()
+        return count
+
+    def _take_record_into(self, buffer: memoryview, transport: BorrowedSocket, deadline: float | None) -> int:
+        """The record whose header has come. Its memory is borrowed once more than the header is there."""
+        wire = WIRE.borrow()
+        record, have, end = memoryview(wire), len(self._partial), _end_of_record(self._partial)
+        record[:have] = self._partial
+        try:
+            while have < end:
+                received = self._receive_into(record[have:end], transport, deadline)
+                if not received:
+                    have = 0  # inside a record: it is the end
+                    break
+                have += received
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimeoutError
+        except OSError:
+            self._partial = bytes(record[:have])
+            WIRE.give_back(wire)
+            raise
+        self._partial = b""
+        count = self._take_into(record[:have], buffer)
+        WIRE.give_back(wire)
+        return count
+
     def _handshake(self, deadline: float | None) -> None:
         connection = self.connection
         if connection.handshake_done:
@@ -323,21 +364,38 @@ class Channel:
             with self._state, contextlib.suppress(TLSError):
                 self.connection.receive_eof(f"{problem.strerror or problem}")
 
+    def _receive_into(self, buffer: memoryview, transport: BorrowedSocket, deadline: float | None) -> int:
+        try:
+            if self._unsent:
+                self._flush_while_waiting(deadline)
+            return transport.recv_into(buffer)
+        except BlockingIOError:
+            raise WantRead from None
+        except OSError as problem:
+            self._tell_end(problem)
+            raise
+
     def _receive_record(self, deadline: float | None) -> bytes:
         """One record: header, then body. What arrived before the transport ran dry is kept for the next time."""
-        record = self._partial
-        end = _end_of_record(record)
-        while len(record) < end:
-            data = self._receive(end - len(record), deadline)
+        if not self._receive_header(deadline) or not self._receive_up_to(_end_of_record(self._partial), deadline):
+            return b""  # inside a record or between two: it is the end
+        record, self._partial = self._partial, b""
+        return record
+
+    def _receive_header(self, deadline: float | None) -> bool:
+        return self._receive_up_to(HEADER_LENGTH, deadline)
+
+    def _receive_up_to(self, length: int, deadline: float | None) -> bool:
+        """Until so much of a record is there; False at the end."""
+        partial = self._partial
+        while len(partial) < length:
+            data = self._receive(length - len(partial), deadline)
             if not data:
-                return b""  # inside a record or between two: it is the end
-            record = self._partial = record + data if record else data
-            if end == HEADER_LENGTH:
-                end = _end_of_record(record)
+                return False
+            partial = self._partial = partial + data if partial else data
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError
-        self._partial = b""
-        return record
+        return True
 
     # --- out
 

@@ -127,6 +127,7 @@ class BorrowedSocket:
     def __init__(self, sock: Any, *, below: bool) -> None:
         kind = _socket.socket if below else type(sock)
         self._recv, self._send, self._below = kind.recv, kind.send, below
+        self._recv_into = getattr(kind, "recv_into", None)
         self._sock: Callable[[], Any] = weakref.ref(sock) if below else lambda: sock
 
     @property
@@ -140,6 +141,17 @@ class BorrowedSocket:
     def recv(self, limit: int, deadline: float | None) -> bytes:  # noqa: ARG002 - the socket has its own limit
         try:
             return bytes(self._recv(self._sock() or self.socket, limit))
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise BlockingIOError from None
+
+    def recv_into(self, buffer: memoryview) -> int:
+        """The same into a buffer; how many bytes."""
+        if self._recv_into is None:
+            data = self.recv(len(buffer), None)
+            buffer[: len(data)] = data
+            return len(data)
+        try:
+            return int(self._recv_into(self._sock() or self.socket, buffer))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
 
