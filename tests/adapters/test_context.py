@@ -583,3 +583,17 @@ def test_the_seam_is_where_it_was() -> None:
     assert "_wrap_socket" in ssl.SSLSocket._create.__code__.co_names
     assert "_wrap_socket" in ssl.SSLSocket._real_connect.__code__.co_names
     assert sys.version_info < (3, 16), "look at the list again"
+
+
+def test_what_the_system_trusts_is_read_when_it_is_asked_for(
+    tmp_path: Path, pki: Pki, monkeypatch: pytest.MonkeyPatch, server_context: SSLContext
+) -> None:
+    """And not in the first handshake, which may be an event loop's."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(pki.root.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    client = create_default_context()
+    bundle.unlink()
+    _connected(client, server_context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "not-there.pem"))
+    create_default_context()  # trusts nobody, and says so when there is somebody to trust

@@ -106,7 +106,9 @@ class SSLContext(ssl.SSLContext):
     def set_default_verify_paths(self) -> None:
         """Trusts what the operating system trusts."""
         _C.set_default_verify_paths(self)
-        _settings(self).stores.append(system_store())
+        store = system_store()
+        len(store)  # reads it now, as `ssl` does: in the middle of a handshake an event loop would wait for it
+        _settings(self).stores.append(store)
 
     def _set_alpn_protocols(self, protocols: bytes | bytearray) -> None:
         _C._set_alpn_protocols(self, protocols)  # noqa: SLF001
