@@ -267,6 +267,7 @@ def test_a_session_ends_however_often_it_is_renewed(version: int, forgetful: Sid
         elif forgetful is Side.SERVER:
             # It seals the ticket anew, as of a session that began just now.
             content = TicketContent.parse(keys.open(latest.ticket) or b"")
+            assert content is not None
             latest = replace(latest, ticket=keys.seal(replace(content, began_at=0).encode()), lifetime=DAY)
 
 

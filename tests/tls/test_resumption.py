@@ -184,6 +184,15 @@ def test_an_unknown_ticket_is_ignored(ticket: bytes) -> None:
     assert not again.client.agreed.resumed
 
 
+@pytest.mark.parametrize("content", [b"", b"\0", b"\2" + bytes(127), bytes(128)])
+def test_a_ticket_of_another_releases_form_is_ignored(content: bytes) -> None:
+    keys = TicketKeys(bytes(32))
+    first, server = first_and_server(ticket_keys=keys)
+    session = replace(first.tickets()[0], ticket=keys.seal(content))
+    again = pair(server=server, session=session).done().talk()
+    assert not again.server.agreed.resumed
+
+
 def test_a_ticket_changed_by_one_bit_is_ignored() -> None:
     first, server = first_and_server()
     session = first.tickets()[0]

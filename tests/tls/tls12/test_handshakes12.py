@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -271,6 +272,15 @@ def test_a_ticket_resumes_and_is_renewed() -> None:
     assert session.ticket
     assert not session.session_id
     assert both.tickets()[0].ticket != session.ticket
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"\2" + bytes(127), bytes(128)])
+def test_a_ticket_of_another_releases_form_is_ignored(content: bytes) -> None:
+    keys = TicketKeys(bytes(32))
+    server = server12(ticket_keys=keys)
+    session = replace(pair(client12(), server).done().tickets()[0], ticket=keys.seal(content))
+    both = pair(client12(), server, session=session).done().talk()
+    assert not both.server.agreed.resumed
 
 
 def test_a_session_id_resumes_where_there_are_no_tickets() -> None:

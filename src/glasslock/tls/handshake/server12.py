@@ -222,9 +222,9 @@ def find_session(hs: Handshake, config: ServerConfig, wishes: ClientWishes) -> T
         plaintext = config.ticket_keys.open(wishes.session_ticket)
     elif wishes.hello.session_id and config.session_store is not None:
         plaintext = config.session_store.get(wishes.hello.session_id)
-    if plaintext is None:
+    session = TicketContent.parse(plaintext) if plaintext is not None else None
+    if session is None:
         return None
-    session = TicketContent.parse(plaintext)
     problem = why_not(hs, config, wishes, session)
     hs.decided("resumption", "none" if problem else "session", why=problem or "ours, and still fresh", rule="RFC 5077")
     return None if problem else session

@@ -47,6 +47,7 @@ class TicketContent:
         content = b"".join(
             (
                 _FIXED.pack(
+                    _FORM,
                     self.version,
                     self.cipher_suite,
                     self.issued_at,
@@ -68,10 +69,13 @@ class TicketContent:
         return content + bytes(-len(content) % 128)
 
     @classmethod
-    def parse(cls, data: bytes) -> TicketContent:
+    def parse(cls, data: bytes) -> TicketContent | None:
+        """The reverse; None for the form of another release, which may share our keys while a fleet is renewed."""
+        if data[:1] != bytes((_FORM,)):
+            return None
         reader = Reader(data, "our own ticket")
-        fixed = reader.fields(_FIXED)
-        version, suite, issued_at, began_at, age_add, early, client_type, server_type, scheme, extended, group = fixed
+        _, version, suite, issued_at, began_at, age_add, early, *fixed = reader.fields(_FIXED)
+        client_type, server_type, scheme, extended, group = fixed
         psk = reader.vector8()
         server_name, alpn = reader.vector8().decode("ascii"), reader.vector8().decode("latin-1")
         certificates = Reader(reader.vector24(), "our own ticket")
@@ -97,9 +101,10 @@ class TicketContent:
         )
 
 
-# version, cipher_suite, issued_at, began_at, age_add, max_early_data, both certificate types, signature scheme,
+_FORM = 1  # to be counted up with every change to what follows
+# form, version, cipher_suite, issued_at, began_at, age_add, max_early_data, both certificate types, signature scheme,
 # RFC 7627, group
-_FIXED = Struct(">HHQIIIBBH?H")
+_FIXED = Struct(">BHHQIIIBBH?H")
 
 MAX_TICKETS = 8  # that a client can have for the asking
 
