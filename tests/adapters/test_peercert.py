@@ -137,7 +137,7 @@ def test_as_openssl_does(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
 def test_the_public_roots(tmp_path: Path) -> None:
-    certifi = pytest.importorskip("certifi")
+    certifi = pytest.importorskip("certifi", reason="the certifi package is not installed")
     pems = Path(certifi.where()).read_text("ascii").split("-----BEGIN CERTIFICATE-----")[1:]
     assert len(pems) > 100
     for number, text in enumerate(pems[::10]):

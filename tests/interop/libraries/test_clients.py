@@ -37,13 +37,13 @@ def _urllib(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
 
 
 def _urllib3(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
-    urllib3 = pytest.importorskip("urllib3")
+    urllib3 = pytest.importorskip("urllib3", reason="the urllib3 package is not installed")
     with urllib3.PoolManager(ssl_context=context, timeout=PATIENCE, retries=False) as pool:
         return pool.request("GET", site.url).data, pool.request("POST", site.url, body=BODY).data
 
 
 def _requests(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
-    requests = pytest.importorskip("requests")
+    requests = pytest.importorskip("requests", reason="the requests package is not installed")
 
     class Adapter(requests.adapters.HTTPAdapter):
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
@@ -90,7 +90,7 @@ async def _httpx_async_go(site: Site, context: ssl.SSLContext) -> tuple[bytes, b
 
 
 def _httpx_trio(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
-    trio = pytest.importorskip("trio")
+    trio = pytest.importorskip("trio", reason="the trio package is not installed")
 
     async def go() -> tuple[bytes, bytes]:
         with trio.fail_after(PATIENCE):
@@ -100,7 +100,7 @@ def _httpx_trio(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
 
 
 async def _aiohttp_go(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
-    aiohttp = pytest.importorskip("aiohttp")
+    aiohttp = pytest.importorskip("aiohttp", reason="the aiohttp package is not installed")
     async with (
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
         session.get(site.url) as page,
@@ -114,7 +114,7 @@ def _aiohttp(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
 
 
 def _aiohttp_uvloop(site: Site, context: ssl.SSLContext) -> tuple[bytes, bytes]:
-    uvloop = pytest.importorskip("uvloop")
+    uvloop = pytest.importorskip("uvloop", reason="the uvloop package is not installed")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
 
         async def limited() -> tuple[bytes, bytes]:
@@ -219,7 +219,7 @@ def test_http2_is_what_it_says(site: Site) -> None:
 
 def test_a_burst_of_frames(files: Site) -> None:
     """websocket-client asks select and `pending()`: nothing may wait unseen."""
-    websocket = pytest.importorskip("websocket")
+    websocket = pytest.importorskip("websocket", reason="the websocket package is not installed")
     server_module = pytest.importorskip("websockets.sync.server")
 
     def serve(connection: Any) -> None:
@@ -242,7 +242,7 @@ def test_a_burst_of_frames(files: Site) -> None:
 
 
 def test_websockets_over_asyncio(files: Site) -> None:
-    websockets = pytest.importorskip("websockets")
+    websockets = pytest.importorskip("websockets", reason="the websockets package is not installed")
 
     async def serve(connection: Any) -> None:
         async for message in connection:

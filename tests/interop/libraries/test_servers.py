@@ -50,7 +50,7 @@ def _await_port(port: int) -> None:
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_uvicorn(loop: str, files: Site) -> None:
-    uvicorn = pytest.importorskip("uvicorn")
+    uvicorn = pytest.importorskip("uvicorn", reason="the uvicorn package is not installed")
     pytest.importorskip(loop)
     port = _free_port()
     config = uvicorn.Config(
@@ -159,9 +159,9 @@ def _gunicorn(worker: str, place: Path, files: Site) -> Iterator[int]:
 
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_gunicorn(worker: str, files: Site, tmp_path: Path) -> None:
-    pytest.importorskip("gunicorn")
+    pytest.importorskip("gunicorn", reason="the gunicorn package is not installed")
     if worker == "gevent":
-        pytest.importorskip("gevent")
+        pytest.importorskip("gevent", reason="the gevent package is not installed")
     with _gunicorn(worker, tmp_path, files) as port:
         for context in (files.openssl_client(), files.client()):
             _visit(port, context)
@@ -192,7 +192,7 @@ print([job.value for job in jobs], ticks > 1)
 
 @pytest.mark.parametrize("order", ["early", "late"])
 def test_gevent_whatever_was_imported_first(order: str, site: Site) -> None:
-    pytest.importorskip("gevent")
+    pytest.importorskip("gevent", reason="the gevent package is not installed")
     command = [sys.executable, "-W", "ignore", "-c", GEVENT, order, site.url, str(site.root)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout == "[100000, 100000, 100000, 100000, 100000] True\n", done.stderr
@@ -200,7 +200,7 @@ def test_gevent_whatever_was_imported_first(order: str, site: Site) -> None:
 
 def test_trio_both_ways(files: Site) -> None:
     """A write of 100 kB in one go, and a close that both sides see."""
-    trio = pytest.importorskip("trio")
+    trio = pytest.importorskip("trio", reason="the trio package is not installed")
 
     received = bytearray()
 
@@ -231,7 +231,7 @@ def test_trio_both_ways(files: Site) -> None:
 
 
 def test_trio_echo(files: Site) -> None:
-    trio = pytest.importorskip("trio")
+    trio = pytest.importorskip("trio", reason="the trio package is not installed")
 
     async def serve(stream: Any) -> None:
         async for part in stream:
@@ -254,7 +254,7 @@ def test_trio_echo(files: Site) -> None:
 
 
 def test_anyio_streams(files: Site) -> None:
-    anyio = pytest.importorskip("anyio")
+    anyio = pytest.importorskip("anyio", reason="the anyio package is not installed")
     tls = pytest.importorskip("anyio.streams.tls")
 
     async def serve(stream: Any) -> None:

@@ -198,7 +198,7 @@ def test_a_tunnel(files: Site) -> None:
 
 def test_urllib3_through_an_https_proxy(files: Site) -> None:
     """TLS to the proxy, and TLS to the site inside it."""
-    urllib3 = pytest.importorskip("urllib3")
+    urllib3 = pytest.importorskip("urllib3", reason="the urllib3 package is not installed")
 
     def talk(lines: Lines) -> None:
         lines.begin_tls(files.server())
