@@ -137,7 +137,7 @@ class SSLContext(ssl.SSLContext):
         _settings(self).group = _GROUPS[curve]
 
     def set_psk_client_callback(self, callback: object) -> None:
-        """Raises NotImplementedError: in `ssl` these are the PSKs of TLS 1.2, which glasslock does not speak."""
+        """Raises NotImplementedError: in `ssl` these are the PSKs of TLS 1.2, which glasslock does not have."""
         raise NotImplementedError("use glasslock.engine['external_psks'], for TLS 1.3")
 
     def set_psk_server_callback(self, callback: object, identity_hint: str | None = None) -> None:

@@ -14,7 +14,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from cryptography import x509
 
@@ -32,10 +32,6 @@ from .peercert import PeerCertificate, decode
 from .recorder import TraceRecorder
 from .settings import Settings, client_config, server_config
 from .transports import BorrowedSocket, BufferTransport
-
-P = ParamSpec("P")
-R = TypeVar("R")
-E = TypeVar("E", bound="Engine")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
